@@ -136,9 +136,11 @@ USE_TZ = True
 TIME_ZONE = "UTC"  # A person's own zone is applied at the edge.
 
 # --- Data --------------------------------------------------------------------------------------------------------
-DATABASES = {
-    "default": database_from_url(env.text("DATABASE_URL", default=f"sqlite:///{DATA_DIR / 'database.sqlite3'}")),
-}
+_database_url = env.text("DATABASE_URL")
+if not _database_url:
+    DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)  # It will hold everything people entered.
+    _database_url = f"sqlite:///{DATA_DIR / 'database.sqlite3'}"
+DATABASES = {"default": database_from_url(_database_url)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MEDIA_ROOT = DATA_DIR / "media"
