@@ -1,0 +1,9 @@
+"""People: users, profiles, communication options and accounts in external resources."""
+
+from django.apps import AppConfig
+
+
+class AccountsConfig(AppConfig):
+    name = "accounts"
+    verbose_name = "People and accounts"
+    default_auto_field = "django.db.models.BigAutoField"

@@ -1,0 +1,357 @@
+"""
+Everything that changes an activity on behalf of a person.
+
+Each service keeps the log of changes and announces the change inside its transaction. What cannot be done raises
+`UnableTo…` with words for the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts.models import Profile
+from activities.models import Activity, FieldChange, Participant, Tag
+from activities.signals import activity_changed, asks_why_read_only
+
+# The fields of the form that a person may set; `when` stands for start, due, all_day, the two dates and the time zone.
+PLAIN_FIELDS = (
+    "subject", "kind", "category", "status", "priority", "owner", "reporter", "show_in_calendar", "location", "notes",
+    "is_private", "show_as_free", "result", "result_details",
+)  # fmt: skip
+WHEN_FIELDS = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
+# What also lives in Google (R10): only the Organizer changes these on a collective activity that is linked (R6).
+SYNCHRONIZED_FIELDS = frozenset({"subject", "when", "location", "notes", "is_private", "show_as_free", "people"})
+
+
+class UnableToChange(Exception):
+    """The activity cannot be changed like this. The message is written for the user."""
+
+
+class UnableToTag(Exception):
+    """The tag cannot be made or put on. The message is written for the user."""
+
+
+def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
+    """Return why this person may not change what also lives in Google, or None if they may (R6)."""
+    answers = asks_why_read_only.send(sender=Activity, activity=activity, profile=profile)
+    return next((answer for _receiver, answer in answers if answer), None)
+
+
+@transaction.atomic
+def create(
+    *,
+    by: Profile,
+    subject: str,
+    start: datetime | None = None,
+    due: datetime | None = None,
+    days: tuple[date, date] | None = None,
+    time_zone: str | None = None,
+    now: datetime,
+    participants: Iterable[Profile] = (),
+    **values: Any,
+) -> Activity:
+    """
+    Make an activity. Owner, Reporter and Organizer are `by` unless given; all three take part.
+
+    Give either `start` and `due` (aware) or `days` (first and last, both included). A meeting is shown in the calendar.
+
+    :raises UnableToChange: if due is before start.
+    """
+    values.setdefault("owner", by)
+    values.setdefault("reporter", by)
+    values.setdefault("organizer", by)
+    activity = Activity(subject=subject, time_zone=time_zone or by.time_zone, **values)
+    _set_when(activity, start=start, due=due, days=days)
+    if activity.category == Activity.Category.MEETING:
+        activity.show_in_calendar = True
+    activity.save()
+    people = {
+        activity.owner_id: activity.owner,
+        activity.reporter_id: activity.reporter,
+        activity.organizer_id: activity.organizer,
+    }
+    people |= {profile.pk: profile for profile in participants}
+    for profile in filter(None, people.values()):
+        accepted = profile == activity.organizer
+        Participant.objects.create(
+            activity=activity,
+            profile=profile,
+            response=Participant.Response.ACCEPTED if accepted else Participant.Response.NEEDS_ACTION,
+        )
+    FieldChange.objects.create(activity=activity, field="created", by=by, at=now)
+    announce(activity, by=by)
+    return activity
+
+
+@transaction.atomic
+def edit(
+    *,
+    activity: Activity,
+    by: Profile,
+    now: datetime,
+    start: datetime | None = None,
+    due: datetime | None = None,
+    days: tuple[date, date] | None = None,
+    time_zone: str | None = None,
+    **values: Any,
+) -> Activity:
+    """
+    Change fields of an activity; what is not given stays. Returns the activity as it is now.
+
+    :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
+    """
+    activity = Activity.objects.select_for_update().get(pk=activity.pk)
+    before = _field_values(activity)
+    people_before = people_of(activity)
+    for name, value in values.items():
+        if name not in PLAIN_FIELDS:
+            raise TypeError(f"“{name}” is no field of an activity that a person sets.")
+        setattr(activity, name, value)
+    if start or due or days or time_zone:
+        _change_when(activity, start=start, due=due, days=days, time_zone=time_zone)
+    _follow_rules_of_the_form(activity, before)
+    changes = {name: value for name, value in _field_values(activity).items() if value != before[name]}
+    if not changes:
+        return activity
+    _refuse_foreign_changes(activity, by=by, names=changes.keys())
+    activity.save()
+    for profile in filter(None, (activity.owner, activity.reporter)):
+        Participant.objects.get_or_create(activity=activity, profile=profile)
+    log(activity, before=before, after=changes, by=by, now=now)
+    announce(activity, by=by, people_before=people_before)
+    return activity
+
+
+def set_status(
+    *, activity: Activity, by: Profile, status: str, now: datetime, result: str = "", result_details: str = ""
+) -> Activity:
+    """
+    Complete, cancel or reopen an activity, with its result.
+
+    :raises UnableToChange: if canceling, or taking it back, is the Organizer's alone (R6).
+    """
+    return edit(activity=activity, by=by, now=now, status=status, result=result, result_details=result_details)
+
+
+@transaction.atomic
+def delete(*, activity: Activity, by: Profile, now: datetime) -> None:
+    """
+    Put an activity out of sight; it can be restored for 30 days (R14).
+
+    :raises UnableToChange: if it is somebody else's to delete.
+    """
+    activity = Activity.objects.select_for_update().get(pk=activity.pk)
+    if reason := why_not_deletable(activity=activity, profile=by):
+        raise UnableToChange(reason)
+    activity.deleted_at = now
+    activity.save(update_fields=["deleted_at", "modified_at"])
+    FieldChange.objects.create(activity=activity, field="deleted", by=by, at=now)
+    announce(activity, by=by)
+
+
+def why_not_deletable(*, activity: Activity, profile: Profile) -> str | None:
+    """Return why this person may not delete the activity, or None if they may (R14)."""
+    if activity.organizer_id == profile.pk:
+        return why_read_only(activity=activity, profile=profile)
+    if activity.organizer_id is None and profile.pk in (activity.owner_id, activity.reporter_id):
+        return None
+    return _("Only the Organizer can delete this activity.")
+
+
+@transaction.atomic
+def restore(*, activity: Activity, by: Profile, now: datetime) -> None:
+    """Bring a deleted activity back."""
+    activity.deleted_at = None
+    activity.save(update_fields=["deleted_at", "modified_at"])
+    FieldChange.objects.create(activity=activity, field="restored", by=by, at=now)
+    announce(activity, by=by)
+
+
+@transaction.atomic
+def add_participant(*, activity: Activity, profile: Profile, by: Profile, now: datetime) -> None:
+    """
+    Let somebody take part. They see the activity at once (R8).
+
+    :raises UnableToChange: if the participants are somebody else's to change (R6).
+    """
+    _refuse_foreign_changes(activity, by=by, names={"people"})
+    _participant, is_new = Participant.objects.get_or_create(activity=activity, profile=profile)
+    if is_new:
+        FieldChange.objects.create(activity=activity, field="people", after=profile.full_name, by=by, at=now)
+        announce(activity, by=by)
+
+
+@transaction.atomic
+def remove_participant(*, activity: Activity, profile: Profile, by: Profile, now: datetime) -> None:
+    """
+    Take somebody off an activity.
+
+    :raises UnableToChange: if it is the Organizer, or the participants are somebody else's to change (R6).
+    """
+    if profile.pk == activity.organizer_id:
+        raise UnableToChange(_("The Organizer takes part in any case."))
+    _refuse_foreign_changes(activity, by=by, names={"people"})
+    people_before = people_of(activity)
+    removed, _details = Participant.objects.filter(activity=activity, profile=profile).delete()
+    if removed:
+        FieldChange.objects.create(activity=activity, field="people", before=profile.full_name, by=by, at=now)
+        announce(activity, by=by, people_before=people_before)
+
+
+@transaction.atomic
+def respond(*, activity: Activity, profile: Profile, response: str, now: datetime) -> None:
+    """
+    Give a participant's own answer.
+
+    :raises UnableToChange: if they take no part.
+    """
+    participant = Participant.objects.select_for_update().filter(activity=activity, profile=profile).first()
+    if participant is None:
+        raise UnableToChange(_("You take no part in this activity."))
+    if participant.response == response:
+        return
+    before, participant.response = participant.response, response
+    participant.save(update_fields=["response"])
+    FieldChange.objects.create(activity=activity, field="response", before=before, after=response, by=profile, at=now)
+    announce(activity, by=profile)
+
+
+@transaction.atomic
+def add_tag(*, activity: Activity, tag: Tag, by: Profile) -> None:
+    """
+    Put a tag on an activity.
+
+    :raises UnableToTag: if it is somebody else's private tag.
+    """
+    if tag.kind == Tag.Kind.PRIVATE and tag.owner_id != by.pk:
+        raise UnableToTag(_("There is no such tag."))
+    activity.tags.add(tag)
+    announce(activity, by=by)
+
+
+@transaction.atomic
+def remove_tag(*, activity: Activity, tag: Tag, by: Profile) -> None:
+    """
+    Take a tag off an activity.
+
+    :raises UnableToTag: if it is somebody else's private tag.
+    """
+    if tag.kind == Tag.Kind.PRIVATE and tag.owner_id != by.pk:
+        raise UnableToTag(_("There is no such tag."))
+    activity.tags.remove(tag)
+    announce(activity, by=by)
+
+
+def make_tag(*, name: str, kind: str, by: Profile) -> Tag:
+    """
+    Make a tag, or return the one of that type and name.
+
+    :raises UnableToTag: if the name is empty, or the person may not make tags of this type.
+    """
+    name = " ".join(name.split())
+    if not name:
+        raise UnableToTag(_("Give the tag a name."))
+    if kind != Tag.Kind.PRIVATE and not by.user.has_perm(f"activities.add_{kind}_tag"):
+        raise UnableToTag(_("You may not make tags of this type. Ask an administrator for the permission."))
+    owner = by if kind == Tag.Kind.PRIVATE else None
+    existing = Tag.objects.filter(kind=kind, owner=owner, name__iexact=name)
+    try:
+        with transaction.atomic():
+            return existing.first() or Tag.objects.create(name=name[:100], kind=kind, owner=owner)
+    except IntegrityError:  # Somebody made it in this very moment.
+        return existing.get()
+
+
+def people_of(activity: Activity) -> set[int]:
+    """Return the profile ids of everybody who has to do with an activity."""
+    people = set(activity.participants.values_list("profile_id", flat=True))
+    return people | {pk for pk in (activity.owner_id, activity.reporter_id, activity.organizer_id) if pk}
+
+
+def announce(activity: Activity, *, by: Profile | None, people_before: Iterable[int] = ()) -> None:
+    """Tell whoever listens that the activity is not what it was."""
+    activity_changed.send(sender=Activity, activity=activity, people=people_of(activity) | set(people_before), by=by)
+
+
+def log(
+    activity: Activity,
+    *,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    by: Profile | None,
+    now: datetime,
+    origin: str = FieldChange.Origin.PERSON,
+) -> None:
+    """Write down which fields got which values. The values are those of `_field_values`."""
+    FieldChange.objects.bulk_create(
+        FieldChange(activity=activity, field=name, before=before.get(name), after=value, origin=origin, by=by, at=now)
+        for name, value in after.items()
+    )
+
+
+def _field_values(activity: Activity) -> dict[str, Any]:
+    """Return the fields as the log keeps them: plain values, people by id, "when" as one."""
+    values = {name: getattr(activity, name) for name in PLAIN_FIELDS if name not in ("owner", "reporter")}
+    when = {name: getattr(activity, name) for name in WHEN_FIELDS}
+    return values | {
+        "owner": activity.owner_id,
+        "reporter": activity.reporter_id,
+        "when": {
+            name: value.isoformat() if isinstance(value, (date, datetime)) else value for name, value in when.items()
+        },
+    }
+
+
+def _set_when(
+    activity: Activity, *, start: datetime | None, due: datetime | None, days: tuple[date, date] | None
+) -> None:
+    if days:
+        if days[1] < days[0]:
+            raise UnableToChange(_("The last day cannot be earlier than the first."))
+        activity.set_days(first=days[0], last=days[1])
+        return
+    if not (start and due):
+        raise TypeError("An activity needs start and due, or days.")
+    if due < start:
+        raise UnableToChange(_("The due time cannot be earlier than the start."))
+    activity.set_times(start=start, due=due)
+
+
+def _change_when(
+    activity: Activity,
+    *,
+    start: datetime | None,
+    due: datetime | None,
+    days: tuple[date, date] | None,
+    time_zone: str | None,
+) -> None:
+    if time_zone:
+        activity.time_zone = time_zone
+    if days is None and start is None and due is None:
+        if activity.all_day and activity.start_date and activity.due_date:
+            activity.set_days(first=activity.start_date, last=activity.due_date)
+        return
+    if start and not due:  # Moving Start keeps the duration.
+        due = start + (activity.due - activity.start)
+    _set_when(activity, start=start or activity.start, due=due, days=days)
+
+
+def _follow_rules_of_the_form(activity: Activity, before: dict[str, Any]) -> None:
+    is_meeting_now = activity.category == Activity.Category.MEETING != before["category"]
+    if is_meeting_now:
+        activity.show_in_calendar = True
+    if not activity.is_final:
+        activity.result = activity.result_details = ""
+
+
+def _refuse_foreign_changes(activity: Activity, *, by: Profile, names: Iterable[str]) -> None:
+    synchronized = SYNCHRONIZED_FIELDS & set(names)
+    if "status" in names and activity.status == Activity.Status.CANCELED:
+        synchronized |= {"status"}
+    if synchronized and (reason := why_read_only(activity=activity, profile=by)):
+        raise UnableToChange(reason)

@@ -1,0 +1,37 @@
+"""Marks: which links and activities a calendar's next session has to look at (R18)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import F, Q, QuerySet
+
+from activities.models import Activity
+from sync.models import ActivityMark, EventLink, SyncedCalendar
+
+
+def mark_activity(*, activity: Activity, people: Iterable[int]) -> None:
+    """Mark an activity for the calendars of these profiles, and of everybody who holds a link to it."""
+    concerned = SyncedCalendar.objects.filter(
+        Q(account__profile__in=list(people)) | Q(links__activity=activity)
+    ).distinct()
+    ids = list(concerned.order_by("id").values_list("id", flat=True))
+    rows = [ActivityMark(calendar_id=calendar_id, activity=activity) for calendar_id in ids]
+    ActivityMark.objects.bulk_create(rows, ignore_conflicts=True)
+    ActivityMark.objects.filter(calendar__in=ids, activity=activity).update(mark=F("mark") + 1)
+
+
+def mark_guests(*, addresses: Iterable[str]) -> None:
+    """Mark every link whose event has a guest of one of these addresses (R7)."""
+    for address in {address.strip().lower() for address in addresses}:
+        mark_links(EventLink.objects.filter(guest_addresses__contains=f"\n{address}\n"))
+
+
+def mark_links(links: QuerySet[EventLink]) -> None:
+    """Mark these links."""
+    links.update(is_marked=True, mark=F("mark") + 1)
+
+
+def mark_everything(*, calendar: SyncedCalendar) -> None:
+    """Let the next session look at every link and every activity, as after a change of the settings."""
+    SyncedCalendar.objects.filter(pk=calendar.pk).update(compare_all=True)
