@@ -20,4 +20,4 @@ if _name := os.environ.get("TEST_DATABASE_NAME"):
 # Hashing slowly on purpose is only slow here.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
-LOGGING["root"]["level"] = "WARNING"
+LOGGING["root"]["level"] = os.environ.get("LOG_LEVEL", "WARNING")
