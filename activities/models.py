@@ -142,8 +142,8 @@ class Activity(models.Model):
     A task, a call or a meeting (a task of category Meeting).
 
     Change it through `activities.services`: they keep the log of changes and announce them to the synchronization.
-    Times are stored in UTC; `time_zone` is the zone the activity is kept in. For an all-day activity the inclusive dates
-    rule, and `start` and `due` are the bounds of these days in `time_zone` (R16).
+    Times are stored in UTC; `time_zone` is the zone the activity is kept in. For an all-day activity the inclusive
+    dates rule, and `start` and `due` are the bounds of these days in `time_zone` (R16).
     """
 
     class Kind(models.TextChoices):
@@ -309,8 +309,8 @@ class FieldChange(models.Model):
     """
     One field of an activity that got another value: who changed it, when, from what to what.
 
-    It feeds the Feed, and tells the synchronization which of two changes came later (R11), whether the Organizer made it
-    (R6), and whether it is fresh enough to tell guests (R17).
+    It feeds the Feed, and tells the synchronization which of two changes came later (R11), whether the Organizer made
+    it (R6), and whether it is fresh enough to tell guests (R17).
     """
 
     class Origin(models.TextChoices):

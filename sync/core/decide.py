@@ -1,0 +1,360 @@
+"""What to do about one pair of activity and event: decide() (R4, R6, R10 to R12, R14)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from sync.core.reasons import Reason
+from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Snapshot
+
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+MERGED = tuple(name for name in FIELDS if name != "people")
+
+
+class Side(StrEnum):
+    HERE = "here"
+    GOOGLE = "google"
+
+
+class Presence(StrEnum):
+    """Whether one side still holds the item."""
+
+    PRESENT = "present"
+    CANCELED = "canceled"  # Activity of status Canceled; event of status cancelled.
+    DELETED = "deleted"  # Activity put out of sight.
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """What one side holds now, and what it held when both last agreed; base None: they never agreed."""
+
+    now: Snapshot
+    base: Snapshot | None = None
+    presence: Presence = Presence.PRESENT
+    changed_at: Mapping[str, datetime] = field(default_factory=dict)  # Per field, when its value came to be.
+
+    def has_edited(self, name: str) -> bool:
+        return self.base is None or getattr(self.now, name) != getattr(self.base, name)
+
+    def changed(self, name: str) -> datetime:
+        return self.changed_at.get(name, LONG_AGO)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A person's own response on one side, now and when both last agreed; None: that side has none to show."""
+
+    here: str | None = None
+    google: str | None = None
+    base: str | None = None
+    here_at: datetime = LONG_AGO
+    google_at: datetime = LONG_AGO
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the pair stands in this user's session."""
+
+    is_organizer: bool  # Content flows in this session (R5).
+    unmet: Reason | None = None  # The condition of R1 that does not hold (R4).
+    is_frozen: bool = False
+    is_detached: bool = False  # Both sides agreed that it is gone.
+    agreed_presence: Presence = Presence.PRESENT  # What the activity was when both last agreed.
+    why_read_only: str = ""  # Why Google lets this account not change the content (R6).
+    foreign: frozenset[str] = frozenset()  # Fields changed here by somebody who is not the Organizer (R6).
+    are_guests_cut: bool = False  # Google shows only part of the list (R12).
+    is_own_copy: bool = False  # The copy of Google's organizer (R14).
+    other_copies_live: bool = False  # Somebody else's copy of the event is known to be there (R14).
+    is_completed: bool = False
+    answer: Answer = field(default_factory=Answer)
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing to do, with its rule and a sentence for the user."""
+
+    rule: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateHere(Action):
+    patch: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateInGoogle(Action):
+    patch: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerHere(Action):
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerInGoogle(Action):
+    response: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelHere(Action):
+    """Set the activity's status to Canceled."""
+
+
+@dataclass(frozen=True, slots=True)
+class BringBackHere(Action):
+    """Take Canceled or the deletion back."""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveInGoogle(Action):
+    """Delete the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class BringBackInGoogle(Action):
+    """Make the event again, as its next incarnation (R13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Freeze(Action):
+    """Let nothing flow until the activity qualifies again (R4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reread(Action):
+    """Ask Google for the event afresh, then decide again (R4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detach(Action):
+    """Keep the link, so that a return in Google finds its activity (R14)."""
+
+
+@dataclass(frozen=True, slots=True)
+class GaveWay(Action):
+    """A value that lost; it is kept in the journal (R6, R11)."""
+
+    name: str
+    here: Any
+    google: Any
+    kept: Side
+
+
+@dataclass(frozen=True, slots=True)
+class Hold(Action):
+    """A change that cannot be sent; it stays here and is shown as a problem."""
+
+
+REMOVALS = (CancelHere, RemoveInGoogle)  # What the guard counts (R14).
+
+
+def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
+    """
+    Return what brings activity and event together in this session; an empty list if nothing is to be done.
+
+    Whoever applies it settles the pair afterwards: what both sides then hold becomes the base.
+    """
+    answers = [] if google.presence is not Presence.PRESENT else _decide_answer(standing)
+    if standing.is_detached:
+        return [*answers, *_decide_detached(here, google, standing)]
+    if google.presence is not Presence.PRESENT:
+        return _decide_cancelled_in_google(here, google, standing)
+    if not standing.is_organizer:
+        return answers
+    if standing.unmet:
+        frozen = Freeze(standing.unmet.rule, standing.unmet.text)
+        return [*answers, *([] if standing.is_frozen else [frozen])]
+    if standing.is_frozen:
+        return [Reread("R4", "It qualifies again, so the event is read afresh.")]
+    if here.presence is not Presence.PRESENT:
+        return [*answers, *_decide_gone_here(here, google, standing)]
+    return [*answers, *_merge(here, google, standing)]
+
+
+def agreed_after(here: Half, google: Half, *, is_organizer: bool) -> tuple[Snapshot | None, Snapshot | None]:
+    """
+    Return the bases once everything decided was done.
+
+    In the Organizer's session both sides agree on all they hold now. In anyone else's, content did not flow: a field
+    counts as agreed only where both sides hold the same, the rest keeps its base for whoever organizes later (R5).
+    """
+    if is_organizer or here.base is None or google.base is None:
+        return here.now, google.now
+    same = [name for name in FIELDS if getattr(here.now, name) == getattr(google.now, name)]
+    return _with(here.base, here.now, same), _with(google.base, google.now, same)
+
+
+def _with(base: Snapshot, now: Snapshot, names: list[str]) -> Snapshot:
+    return Snapshot(**{name: getattr(now if name in names else base, name) for name in FIELDS})
+
+
+def _decide_answer(standing: Standing) -> list[Action]:
+    """A person's own response flows both ways, in their own session (R10)."""
+    answer = standing.answer
+    if answer.here is None or answer.google is None or answer.here == answer.google:
+        return []
+    changed_here = answer.base is not None and answer.here != answer.base
+    changed_in_google = answer.base is None or answer.google != answer.base
+    if changed_here and (not changed_in_google or answer.here_at > answer.google_at):
+        return [AnswerInGoogle("R10", "You answered here.", answer.here)]
+    return [AnswerHere("R10", "You answered in Google.", answer.google)] if changed_in_google else []
+
+
+def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) -> list[Action]:
+    """R14: an explicit cancellation, told apart by whose copy it is."""
+    if here.presence is not Presence.PRESENT:
+        return [Detach("R14", "It is gone on both sides.")]
+    is_cancellation = standing.is_own_copy or not standing.other_copies_live
+    if not is_cancellation or (not standing.is_organizer and not standing.is_own_copy):
+        declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
+        answered = standing.answer.here not in (None, "declined") and standing.other_copies_live
+        return [*([declined] if answered else []), Detach("R14", "The event is gone from your calendar.")]
+    if standing.unmet or standing.is_frozen:
+        return []  # R4: nothing flows; when it qualifies again, this is decided.
+    if standing.is_completed:
+        return [Detach("R14", "Cancelled in Google after it was completed here; it stays Completed.")]
+    edited = [name for name in FIELDS if here.base and here.has_edited(name) and _may_send(name, standing)]
+    if edited and standing.is_own_copy:
+        lost = GaveWay("R14", "Deleted in Google, but changed here since: the change wins.", "status",
+                       "present", "cancelled", Side.HERE)  # fmt: skip
+        return [lost, BringBackInGoogle("R14", "It was changed here after both sides last agreed, so it returns.")]
+    return [
+        CancelHere("R14", "Cancelled in Google."),
+        Detach("R14", "The link stays, so that a return in Google finds its activity."),
+    ]
+
+
+def _decide_detached(here: Half, google: Half, standing: Standing) -> list[Action]:
+    """Both sides agreed that it is gone: a return on one side comes back on the other (R14)."""
+    if google.presence is Presence.PRESENT:
+        if not standing.is_organizer or here.presence is Presence.PRESENT:
+            return [Reread("R14", "The event is in your Google Calendar again.")]
+        return [BringBackHere("R14", "The event returned in Google.")]
+    returned = here.presence is Presence.PRESENT and standing.agreed_presence is not Presence.PRESENT
+    if returned and standing.is_organizer and standing.is_own_copy and not standing.unmet:
+        return [BringBackInGoogle("R14", "The activity was set back, so the event returns.")]
+    return []
+
+
+def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Action]:
+    """The activity is Canceled or deleted, the event is there (R14)."""
+    if standing.why_read_only or "status" in standing.foreign:
+        reason = standing.why_read_only or "Only the Organizer cancels or deletes it."
+        back = GaveWay("R6", reason, "status", here.presence.value, "confirmed", Side.GOOGLE)
+        return [back, BringBackHere("R6", reason)]
+    if google.base and any(google.has_edited(name) for name in FIELDS if name not in PER_COPY_FIELDS):
+        what = "Canceled" if here.presence is Presence.CANCELED else "Deleted"
+        lost = GaveWay("R14", f"{what} here, but changed in Google since: the change wins.", "status",
+                       here.presence.value, "confirmed", Side.GOOGLE)  # fmt: skip
+        return [lost, BringBackHere("R14", "It was changed in Google after both sides last agreed, so it returns.")]
+    reason = "Canceled here." if here.presence is Presence.CANCELED else "Deleted here."
+    return [RemoveInGoogle("R14", reason), Detach("R14", "The link stays, so that a return finds its activity.")]
+
+
+def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
+    """R11: field by field; guests person by person."""
+    to_here: dict[str, Any] = {}
+    to_google: dict[str, Any] = {}
+    journal: list[Action] = []
+    for name in MERGED:
+        ours, theirs = getattr(here.now, name), getattr(google.now, name)
+        edited_here, edited_in_google = here.has_edited(name), google.has_edited(name)
+        if ours == theirs or not (edited_here or edited_in_google):
+            continue
+        if edited_here and not _may_send(name, standing):
+            to_here[name] = theirs
+            reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
+            journal.append(GaveWay("R6", reason, name, ours, theirs, Side.GOOGLE))
+            continue
+        wins = Side.HERE if edited_here else Side.GOOGLE
+        if edited_here and edited_in_google:
+            wins = Side.HERE if here.changed(name) > google.changed(name) else Side.GOOGLE
+            journal.append(
+                GaveWay("R11", "Changed on both sides; the later change was kept.", name, ours, theirs, wins)
+            )
+        if wins is Side.HERE:
+            to_google[name] = ours
+        else:
+            to_here[name] = theirs
+    journal += _merge_people(here, google, standing, to_here, to_google)
+    updates: list[Action] = []
+    if to_google:
+        updates.append(UpdateInGoogle("R12", _changed("here", to_google), to_google))
+    if to_here:
+        updates.append(UpdateHere("R11", _changed("in Google", to_here), to_here))
+    return [*journal, *updates]
+
+
+def _merge_people(
+    here: Half, google: Half, standing: Standing, to_here: dict[str, Any], to_google: dict[str, Any]
+) -> list[Action]:
+    """R7, R11: each person counts for themselves. A list that Google cut proves nobody's absence (R12)."""
+    ours, theirs = here.now.people, google.now.people
+    ours_before = here.base.people if here.base else frozenset()
+    theirs_before = google.base.people if google.base else frozenset()
+    if standing.are_guests_cut:
+        theirs |= theirs_before
+    keep_here, keep_in_google = set(ours), set(theirs)
+    unsent = set()
+    for person in ours ^ theirs:
+        changed_in_google = (person in theirs) != (person in theirs_before)
+        changed_here = (person in ours) != (person in ours_before)
+        if changed_in_google or (changed_here and not _may_send("people", standing) and not standing.are_guests_cut):
+            _put(keep_here, person, present=person in theirs)
+            if changed_here and not changed_in_google:
+                unsent.add(person)
+        elif changed_here and standing.are_guests_cut:
+            return [Hold("R12", "Google shows only part of the list of guests, so it cannot be changed from here.")]
+        elif changed_here:
+            _put(keep_in_google, person, present=person in ours)
+    if keep_here != ours:
+        to_here["people"] = frozenset(keep_here)
+    if keep_in_google != theirs:
+        to_google["people"] = frozenset(keep_in_google)
+    if not unsent:
+        return []
+    reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
+    return [GaveWay("R6", reason, "people", ours, theirs, Side.GOOGLE)]
+
+
+def _may_send(name: str, standing: Standing) -> bool:
+    """Whether a change of this field made here may go to Google (R6); one's own copy is always one's own."""
+    if name in standing.foreign:
+        return False
+    return name in PER_COPY_FIELDS or not standing.why_read_only
+
+
+def _put(people: set[int], person: int, *, present: bool) -> None:
+    if present:
+        people.add(person)
+    else:
+        people.discard(person)
+
+
+def _changed(where: str, patch: Mapping[str, Any]) -> str:
+    return f"{label_of(patch)} changed {where}."
+
+
+_LABELS = {
+    "subject": "Subject",
+    "when": "Time",
+    "location": "Location",
+    "notes": "Notes",
+    "is_private": "Private",
+    "show_as_free": "Show as free",
+    "reminder": "Reminder",
+    "people": "Participants",
+    "status": "Status",
+    "response": "Response",
+}
+
+
+def label_of(names: Mapping[str, Any] | tuple[str, ...]) -> str:
+    """Return the labels of fields, as in “Subject, Time”."""
+    return ", ".join(_LABELS.get(name, name) for name in names)

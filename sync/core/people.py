@@ -1,0 +1,49 @@
+"""Who organizes an activity (R5)."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import dataclass
+
+TAKE_OVER_OWN = "Google names you as the organizer of this event."
+TAKE_OVER_LOST = "The Organizer has no synchronization set up, so it runs by your calendar now."
+TAKE_OVER_EMPTY = "It had no Organizer; you take part and synchronize, so it runs by your calendar."
+OWNER_ORGANIZES = "It had no Organizer, and its Owner synchronizes."
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The people of an activity, by profile id, from the point of view of the user whose session runs (`me`)."""
+
+    me: int
+    organizer: int | None
+    owner: int | None
+    takes_part: bool  # Whether `me` is a participant.
+    set_up: Set[int]  # Who, of all concerned, has synchronization set up.
+    is_own_copy: bool = False  # Google says `organizer.self` about the event in my calendar.
+
+
+@dataclass(frozen=True, slots=True)
+class Organized:
+    """Who the Organizer is from now on, and why it changed; an empty reason means that it stays."""
+
+    organizer: int | None
+    reason: str = ""
+
+
+def organizer_of(roles: Roles) -> Organized:
+    """Return who the Organizer of an existing activity is when this user's session meets it (R5)."""
+    if roles.organizer == roles.me:
+        return Organized(roles.me)
+    if roles.is_own_copy:
+        return Organized(roles.me, TAKE_OVER_OWN)
+    if roles.organizer is None and roles.owner in roles.set_up:
+        return Organized(roles.owner, OWNER_ORGANIZES)
+    if not roles.takes_part or roles.organizer in roles.set_up:
+        return Organized(roles.organizer)
+    return Organized(roles.me, TAKE_OVER_EMPTY if roles.organizer is None else TAKE_OVER_LOST)
+
+
+def organizer_of_import(*, me: int, google_organizer: int | None, set_up: Set[int]) -> int:
+    """Return the Organizer of an event that comes in: Google's, if they synchronize, else whoever runs this session."""
+    return google_organizer if google_organizer in set_up and google_organizer is not None else me

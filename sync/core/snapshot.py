@@ -1,0 +1,98 @@
+"""What both sides can hold: Snapshot, and the two kinds of "when"."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Timed:
+    """From one moment to another (aware, UTC), kept in an IANA zone (R16)."""
+
+    start: datetime
+    due: datetime
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Whole days, the last one included (R16)."""
+
+    first: date
+    last: date
+
+
+When = Timed | Days
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """
+    The content of an activity or an event, as far as both sides can hold it (R10).
+
+    The names are those of the activity's fields. `people` are the profile ids of everybody who takes part, the
+    organizer included; other guests are Google's alone and are no part of it (R7). `reminder` is in minutes before the
+    start; None means that no reminder of one's own is set.
+    """
+
+    subject: str
+    when: When
+    location: str = ""
+    notes: str = ""
+    is_private: bool = False
+    show_as_free: bool = False
+    reminder: int | None = None
+    people: frozenset[int] = frozenset()
+
+
+FIELDS = tuple(field.name for field in fields(Snapshot))
+# Google keeps these for each person's copy: a change says nothing about the copies of others (R5, R10).
+PER_COPY_FIELDS = frozenset({"is_private", "show_as_free", "reminder"})
+
+
+def dump_when(when: When) -> dict[str, str]:
+    """Return a "when" as JSON can hold it."""
+    if isinstance(when, Days):
+        return {"first": when.first.isoformat(), "last": when.last.isoformat()}
+    return {"start": _utc_text(when.start), "due": _utc_text(when.due), "time_zone": when.time_zone}
+
+
+def load_when(data: dict[str, str]) -> When:
+    """Return the "when" that `dump_when` wrote."""
+    if "first" in data:
+        return Days(date.fromisoformat(data["first"]), date.fromisoformat(data["last"]))
+    return Timed(datetime.fromisoformat(data["start"]), datetime.fromisoformat(data["due"]), data["time_zone"])
+
+
+def dump_value(value: Any) -> Any:
+    """Return the value of a snapshot's field as JSON can hold it."""
+    if isinstance(value, (Timed, Days)):
+        return dump_when(value)
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return value
+
+
+def load_value(name: str, value: Any) -> Any:
+    """Return the value of a snapshot's field that `dump_value` wrote."""
+    if name == "when":
+        return load_when(value)
+    if name == "people":
+        return frozenset(value)
+    return value
+
+
+def dump(snapshot: Snapshot) -> dict[str, Any]:
+    """Return a snapshot as JSON can hold it."""
+    return {name: dump_value(getattr(snapshot, name)) for name in FIELDS}
+
+
+def load(data: dict[str, Any]) -> Snapshot:
+    """Return the snapshot that `dump` wrote; a field added since gets its default."""
+    return Snapshot(**{name: load_value(name, data[name]) for name in FIELDS if name in data})
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()
