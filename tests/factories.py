@@ -26,7 +26,9 @@ def make_user(username: str = "", *, email: str | None = None, time_zone: str = 
     username = username or f"person{next(_numbers)}"
     email = f"{username}@northfold.example" if email is None else email
     user = User.objects.create_user(username, email, PASSWORD, **values)
-    profile = Profile.objects.create(user=user, full_name=username.title(), time_zone=time_zone)
+    profile = user.profile  # Made with the user.
+    profile.full_name, profile.time_zone = username.title(), time_zone
+    profile.save()
     if email:
         CommunicationOption.objects.create(profile=profile, value=email)
     return user
