@@ -8,7 +8,7 @@ Each service keeps the log of changes and announces the change inside its transa
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -58,7 +58,8 @@ def create(
     """
     Make an activity. Owner, Reporter and Organizer are `by` unless given; all three take part.
 
-    Give either `start` and `due` (aware) or `days` (first and last, both included). A meeting is shown in the calendar.
+    Give either `start` and `due` (aware) or `days` (first and last, both included). A meeting is shown in the calendar
+    unless `show_in_calendar` says otherwise.
 
     :raises UnableToChange: if due is before start.
     """
@@ -67,7 +68,7 @@ def create(
     values.setdefault("organizer", by)
     activity = Activity(subject=subject, time_zone=time_zone or by.time_zone, **values)
     _set_when(activity, start=start, due=due, days=days)
-    if activity.category == Activity.Category.MEETING:
+    if activity.category == Activity.Category.MEETING and "show_in_calendar" not in values:
         activity.show_in_calendar = True
     activity.save()
     people = {
@@ -106,7 +107,7 @@ def edit(
     :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
     """
     activity = Activity.objects.select_for_update().get(pk=activity.pk)
-    before = _field_values(activity)
+    before = field_values(activity)
     people_before = people_of(activity)
     for name, value in values.items():
         if name not in PLAIN_FIELDS:
@@ -115,14 +116,15 @@ def edit(
     if start or due or days or time_zone:
         _change_when(activity, start=start, due=due, days=days, time_zone=time_zone)
     _follow_rules_of_the_form(activity, before)
-    changes = {name: value for name, value in _field_values(activity).items() if value != before[name]}
+    changes = {name: value for name, value in field_values(activity).items() if value != before[name]}
     if not changes:
         return activity
-    _refuse_foreign_changes(activity, by=by, names=changes.keys())
+    _refuse_foreign_changes(activity, by=by, changes=changes, before=before)
     activity.save()
-    for profile in filter(None, (activity.owner, activity.reporter)):
-        Participant.objects.get_or_create(activity=activity, profile=profile)
     log(activity, before=before, after=changes, by=by, now=now)
+    for role in ("owner", "reporter"):
+        if role in changes:
+            _let_take_part(activity, profile=getattr(activity, role), by=by, now=now)
     announce(activity, by=by, people_before=people_before)
     return activity
 
@@ -136,6 +138,36 @@ def set_status(
     :raises UnableToChange: if canceling, or taking it back, is the Organizer's alone (R6).
     """
     return edit(activity=activity, by=by, now=now, status=status, result=result, result_details=result_details)
+
+
+@transaction.atomic
+def copy(*, activity: Activity, by: Profile, now: datetime) -> Activity:
+    """
+    Make a new activity like this one, organized by `by`: participants come along, tags and the Google identity do not.
+
+    Without the tags nothing goes to Google before somebody wants it to. A copy of what colleagues may not read, being
+    private or from Google (R8), is private.
+    """
+    when: dict[str, Any] = {"start": activity.start, "due": activity.due}
+    if activity.all_day and activity.start_date and activity.due_date:
+        when = {"days": (activity.start_date, activity.due_date)}
+    return create(
+        by=by,
+        now=now,
+        subject=activity.subject,
+        time_zone=activity.time_zone,
+        participants=[participant.profile for participant in activity.participants.select_related("profile")],
+        kind=activity.kind,
+        category=activity.category,
+        priority=activity.priority,
+        owner=activity.owner or by,
+        show_in_calendar=activity.show_in_calendar,
+        location=activity.location,
+        notes=activity.notes,
+        is_private=activity.is_private or activity.made_in_google,
+        show_as_free=activity.show_as_free,
+        **when,
+    )
 
 
 @transaction.atomic
@@ -165,7 +197,13 @@ def why_not_deletable(*, activity: Activity, profile: Profile) -> str | None:
 
 @transaction.atomic
 def restore(*, activity: Activity, by: Profile, now: datetime) -> None:
-    """Bring a deleted activity back."""
+    """
+    Bring a deleted activity back.
+
+    :raises UnableToChange: if it is somebody else's to delete, and so to restore.
+    """
+    if reason := why_not_deletable(activity=activity, profile=by):
+        raise UnableToChange(reason)
     activity.deleted_at = None
     activity.save(update_fields=["deleted_at", "modified_at"])
     FieldChange.objects.create(activity=activity, field="restored", by=by, at=now)
@@ -179,10 +217,8 @@ def add_participant(*, activity: Activity, profile: Profile, by: Profile, now: d
 
     :raises UnableToChange: if the participants are somebody else's to change (R6).
     """
-    _refuse_foreign_changes(activity, by=by, names={"people"})
-    _participant, is_new = Participant.objects.get_or_create(activity=activity, profile=profile)
-    if is_new:
-        FieldChange.objects.create(activity=activity, field="people", after=profile.full_name, by=by, at=now)
+    _refuse_foreign_people(activity, by=by)
+    if _let_take_part(activity, profile=profile, by=by, now=now):
         announce(activity, by=by)
 
 
@@ -191,16 +227,25 @@ def remove_participant(*, activity: Activity, profile: Profile, by: Profile, now
     """
     Take somebody off an activity.
 
-    :raises UnableToChange: if it is the Organizer, or the participants are somebody else's to change (R6).
+    :raises UnableToChange: if it is the Organizer or the Owner, or the participants are somebody else's to change (R6).
     """
-    if profile.pk == activity.organizer_id:
-        raise UnableToChange(_("The Organizer takes part in any case."))
-    _refuse_foreign_changes(activity, by=by, names={"people"})
+    if reason := why_not_removable(activity=activity, profile=profile):
+        raise UnableToChange(reason)
+    _refuse_foreign_people(activity, by=by)
     people_before = people_of(activity)
     removed, _details = Participant.objects.filter(activity=activity, profile=profile).delete()
     if removed:
         FieldChange.objects.create(activity=activity, field="people", before=profile.full_name, by=by, at=now)
         announce(activity, by=by, people_before=people_before)
+
+
+def why_not_removable(*, activity: Activity, profile: Profile) -> str | None:
+    """Return why a participant cannot be taken off the activity, whoever asks, or None if they can."""
+    if profile.pk == activity.organizer_id:
+        return _("The Organizer takes part in any case.")
+    if profile.pk == activity.owner_id:
+        return _("The Owner takes part in any case. Choose another Owner first.")
+    return None
 
 
 @transaction.atomic
@@ -222,29 +267,40 @@ def respond(*, activity: Activity, profile: Profile, response: str, now: datetim
 
 
 @transaction.atomic
-def add_tag(*, activity: Activity, tag: Tag, by: Profile) -> None:
+def add_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | None = None) -> None:
     """
-    Put a tag on an activity.
+    Put a tag on an activity. With `now`, the Feed tells of tags that everybody sees, never of private ones.
 
     :raises UnableToTag: if it is somebody else's private tag.
     """
-    if tag.kind == Tag.Kind.PRIVATE and tag.owner_id != by.pk:
-        raise UnableToTag(_("There is no such tag."))
+    _refuse_foreign_tag(tag, by=by)
+    if activity.tags.filter(pk=tag.pk).exists():
+        return
     activity.tags.add(tag)
+    if now and tag.kind != Tag.Kind.PRIVATE:
+        FieldChange.objects.create(activity=activity, field="tags", after=tag.name, by=by, at=now)
     announce(activity, by=by)
 
 
 @transaction.atomic
-def remove_tag(*, activity: Activity, tag: Tag, by: Profile) -> None:
+def remove_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | None = None) -> None:
     """
-    Take a tag off an activity.
+    Take a tag off an activity. With `now`, the Feed tells of tags that everybody sees, never of private ones.
 
     :raises UnableToTag: if it is somebody else's private tag.
     """
-    if tag.kind == Tag.Kind.PRIVATE and tag.owner_id != by.pk:
-        raise UnableToTag(_("There is no such tag."))
+    _refuse_foreign_tag(tag, by=by)
+    if not activity.tags.filter(pk=tag.pk).exists():
+        return
     activity.tags.remove(tag)
+    if now and tag.kind != Tag.Kind.PRIVATE:
+        FieldChange.objects.create(activity=activity, field="tags", before=tag.name, by=by, at=now)
     announce(activity, by=by)
+
+
+def _refuse_foreign_tag(tag: Tag, *, by: Profile) -> None:
+    if tag.kind == Tag.Kind.PRIVATE and tag.owner_id != by.pk:
+        raise UnableToTag(_("There is no such tag."))  # That it exists is nobody else's business.
 
 
 def make_tag(*, name: str, kind: str, by: Profile) -> Tag:
@@ -253,16 +309,18 @@ def make_tag(*, name: str, kind: str, by: Profile) -> Tag:
 
     :raises UnableToTag: if the name is empty, or the person may not make tags of this type.
     """
-    name = " ".join(name.split())
+    name = " ".join(name.split())[:100].strip()
     if not name:
         raise UnableToTag(_("Give the tag a name."))
+    if kind not in Tag.Kind.values:
+        raise UnableToTag(_("There is no such type of tags."))
     if kind != Tag.Kind.PRIVATE and not by.user.has_perm(f"activities.add_{kind}_tag"):
         raise UnableToTag(_("You may not make tags of this type. Ask an administrator for the permission."))
     owner = by if kind == Tag.Kind.PRIVATE else None
     existing = Tag.objects.filter(kind=kind, owner=owner, name__iexact=name)
     try:
         with transaction.atomic():
-            return existing.first() or Tag.objects.create(name=name[:100], kind=kind, owner=owner)
+            return existing.first() or Tag.objects.create(name=name, kind=kind, owner=owner)
     except IntegrityError:  # Somebody made it in this very moment.
         return existing.get()
 
@@ -287,14 +345,14 @@ def log(
     now: datetime,
     origin: str = FieldChange.Origin.PERSON,
 ) -> None:
-    """Write down which fields got which values. The values are those of `_field_values`."""
+    """Write down which fields got which values. The values are those of `field_values`."""
     FieldChange.objects.bulk_create(
         FieldChange(activity=activity, field=name, before=before.get(name), after=value, origin=origin, by=by, at=now)
         for name, value in after.items()
     )
 
 
-def _field_values(activity: Activity) -> dict[str, Any]:
+def field_values(activity: Activity) -> dict[str, Any]:
     """Return the fields as the log keeps them: plain values, people by id, "when" as one."""
     values = {name: getattr(activity, name) for name in PLAIN_FIELDS if name not in ("owner", "reporter")}
     when = {name: getattr(activity, name) for name in WHEN_FIELDS}
@@ -319,7 +377,8 @@ def _set_when(
         raise TypeError("An activity needs start and due, or days.")
     if due < start:
         raise UnableToChange(_("The due time cannot be earlier than the start."))
-    activity.set_times(start=start, due=due)
+    # In UTC, as the database gives them back: the log compares these times as texts.
+    activity.set_times(start=start.astimezone(UTC), due=due.astimezone(UTC))
 
 
 def _change_when(
@@ -349,9 +408,25 @@ def _follow_rules_of_the_form(activity: Activity, before: dict[str, Any]) -> Non
         activity.result = activity.result_details = ""
 
 
-def _refuse_foreign_changes(activity: Activity, *, by: Profile, names: Iterable[str]) -> None:
-    synchronized = SYNCHRONIZED_FIELDS & set(names)
-    if "status" in names and activity.status == Activity.Status.CANCELED:
-        synchronized |= {"status"}
-    if synchronized and (reason := why_read_only(activity=activity, profile=by)):
+def _let_take_part(activity: Activity, *, profile: Profile | None, by: Profile, now: datetime) -> bool:
+    """Make somebody a participant; the log says who did. Returns whether they were none before."""
+    if profile is None:
+        return False
+    _participant, is_new = Participant.objects.get_or_create(activity=activity, profile=profile)
+    if is_new:
+        FieldChange.objects.create(activity=activity, field="people", after=profile.full_name, by=by, at=now)
+    return is_new
+
+
+def _refuse_foreign_changes(
+    activity: Activity, *, by: Profile, changes: dict[str, Any], before: dict[str, Any]
+) -> None:
+    """Canceling, and taking it back, reaches Google as well (R14); the other statuses stay here."""
+    cancels = "status" in changes and Activity.Status.CANCELED in (changes["status"], before["status"])
+    if (cancels or SYNCHRONIZED_FIELDS & changes.keys()) and (reason := why_read_only(activity=activity, profile=by)):
+        raise UnableToChange(reason)
+
+
+def _refuse_foreign_people(activity: Activity, *, by: Profile) -> None:
+    if reason := why_read_only(activity=activity, profile=by):
         raise UnableToChange(reason)
