@@ -61,13 +61,17 @@ def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
     if command in NEEDS:
         prepare(NEEDS[command])
+    # Neither is a Django command: Django would read its settings before the servers of the tests are up, and before
+    # the demo has made the environment they come from.
     if command == "test":
-        # Not a Django command: Django would read its settings before the servers of the run are up.
         os.chdir(ROOT)
-        sys.path.insert(0, str(ROOT))
         from tests import run
 
         sys.exit(run.main(sys.argv[2:]))
+    if command == "demo":
+        from creatio_sync import demo
+
+        sys.exit(demo.main(sys.argv[2:]))
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "creatio_sync.settings")
     from django.core.management import execute_from_command_line
 
