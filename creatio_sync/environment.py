@@ -64,13 +64,15 @@ class Environment:
         :raises ImproperlyConfigured: if that file cannot be read.
         """
         for source in (self._real, self._fallback):
-            if name in source:
-                return source[name]
+            if value := source.get(name):
+                return value
             if file := source.get(f"{name}_FILE"):
                 try:
                     return Path(file).read_text(encoding="utf-8").strip()
                 except OSError as error:
                     raise ImproperlyConfigured(f"{name}_FILE is {file!r}: {error.strerror}.") from error
+            if name in source:
+                break  # Emptied on purpose: the default, and not what the environment file says.
         return default
 
     def required(self, name: str, *, hint: str) -> str:

@@ -30,6 +30,19 @@ def test_a_real_secret_file_wins_over_the_environment_file(tmp_path: Path):
     assert env.text("SECRET") == "real"
 
 
+def test_an_empty_line_of_a_copied_example_does_not_hide_the_secret_file(tmp_path: Path):
+    (tmp_path / "key").write_text("from the file")
+    env = Environment({"SECRET": "", "SECRET_FILE": str(tmp_path / "key")})
+
+    assert env.text("SECRET") == "from the file"
+
+
+def test_an_emptied_variable_has_its_default_and_not_the_value_of_the_file():
+    env = Environment({"GOOGLE_CLIENT_ID": ""}, fallback={"GOOGLE_CLIENT_ID": "of the demo"})
+
+    assert env.text("GOOGLE_CLIENT_ID", default="none") == "none"
+
+
 def test_a_missing_secret_says_what_to_do():
     with pytest.raises(ImproperlyConfigured, match=r"DJANGO_SECRET_KEY is not set\. Make one\."):
         Environment({"DJANGO_SECRET_KEY": ""}).required("DJANGO_SECRET_KEY", hint="Make one.")
