@@ -63,7 +63,8 @@ class Profile(models.Model):
     @property
     def google_account(self) -> ExternalAccount | None:
         """The person's Google account, working or waiting to be reconnected; None without one."""
-        return self.external_accounts.filter(provider=ExternalAccount.Provider.GOOGLE).in_use().first()
+        google = self.external_accounts.filter(provider=ExternalAccount.Provider.GOOGLE).in_use()
+        return google.defer("encrypted_credentials").first()  # Pages open even when the keys were lost.
 
 
 class CommunicationOption(models.Model):

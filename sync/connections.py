@@ -1,0 +1,202 @@
+"""Connecting and disconnecting a person's Google account (R7, R22)."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+from enum import StrEnum
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts import services
+from accounts.encryption import UnableToDecrypt
+from accounts.models import ExternalAccount, Profile
+from sync.google import oauth
+from sync.google.errors import GoogleUnavailable
+from sync.models import EventLink, SyncedCalendar, SyncSettings
+
+log = logging.getLogger(__name__)
+
+GOOGLE = ExternalAccount.Provider.GOOGLE
+
+
+class UnableToConnect(Exception):
+    """The Google account stays unconnected. The message is written for the user."""
+
+
+class ConnectedBySomebodyElse(UnableToConnect):
+    """A Google account can be connected by one user only. Its grant is the other user's, so it is never revoked."""
+
+
+class AnotherAccountConnected(UnableToConnect):
+    """There is one Google account per user."""
+
+
+class OldLinksUndecided(Exception):
+    """The user had another Google account; what becomes of its links is theirs to say before this one is connected."""
+
+
+class OldLinks(StrEnum):
+    """What becomes of the links of a person's former Google account when they connect a different one."""
+
+    KEEP = "keep"  # For the day that account comes back. What is linked there is not sent to the new account.
+    FORGET = "forget"  # Those activities can be sent to the new account. The old account's events stay as they are.
+
+
+def accounts_of(profile: Profile) -> list[ExternalAccount]:
+    """Return the accounts to list for a person, each with its number of links as `links`."""
+    listed = list(profile.external_accounts.in_use().defer("encrypted_credentials"))
+    for account in listed:
+        account.links = links_of(account)
+    return listed
+
+
+def links_of(account: ExternalAccount) -> int:
+    """Return how many activities and series are linked to the account's events."""
+    return EventLink.objects.filter(calendar__account=account).exclude(activity=None, series=None).count()
+
+
+def former_accounts(profile: Profile) -> list[ExternalAccount]:
+    """Return the disconnected accounts whose links are still there, each with their number as `links`."""
+    former = profile.external_accounts.filter(provider=GOOGLE, status=ExternalAccount.Status.DISCONNECTED)
+    found = list(former.defer("encrypted_credentials"))
+    for account in found:
+        account.links = links_of(account)
+    return [account for account in found if account.links]
+
+
+def connect(
+    *, profile: Profile, grant: oauth.Grant, now: datetime, old_links: OldLinks | None = None
+) -> ExternalAccount:
+    """
+    Store a grant as the person's Google account.
+
+    The same Google account finds its row again, and with it its links, so nothing is doubled. Nothing at all is stored
+    when it is refused, and nothing is revoked then (R22).
+
+    :raises ConnectedBySomebodyElse: if another user has connected this Google account.
+    :raises AnotherAccountConnected: if the person has connected another one.
+    :raises OldLinksUndecided: if a former account has links and `old_links` does not say what becomes of them.
+    """
+    try:
+        with transaction.atomic():
+            # One at a time per person: two tabs that come back from Google together must not both find no account.
+            Profile.objects.select_for_update().get(pk=profile.pk)
+            _refuse_second_connection(profile, grant)
+            account, is_new = _row_for(profile, grant)
+            if is_new:
+                _settle_old_links(profile, old_links)
+            _store(account, grant=grant, now=now)
+            _resume(account, is_new=is_new, now=now)
+            services.give_email(profile=profile, address=grant.login, is_proven=grant.is_login_verified)
+    except IntegrityError as error:  # Two users at the same instant; the constraint let one through.
+        raise _connected_by_somebody_else(grant) from error
+    return account
+
+
+def disconnect(*, account: ExternalAccount) -> bool:
+    """
+    Let go of a Google account; returns whether Google confirmed that our access is withdrawn (R22).
+
+    Google is asked first, while we still hold the token to ask with. When it does not answer, the tokens are erased all
+    the same: what we do not hold we cannot use. Activities, events and links stay.
+    """
+    is_withdrawn = _withdraw(account)
+    note = "" if is_withdrawn else _("Google did not confirm that access was withdrawn.")
+    with transaction.atomic():
+        SyncedCalendar.objects.filter(account=account).update(due_at=None)
+        account.status = ExternalAccount.Status.DISCONNECTED
+        account.status_reason = note
+        account.credentials = {}
+        account.save(update_fields=["status", "status_reason", "encrypted_credentials"])
+    return is_withdrawn
+
+
+def _refuse_second_connection(profile: Profile, grant: oauth.Grant) -> None:
+    in_use = ExternalAccount.objects.in_use().filter(provider=GOOGLE).defer("encrypted_credentials")
+    if in_use.filter(subject=grant.subject).exclude(profile=profile).exists():
+        raise _connected_by_somebody_else(grant)
+    other = in_use.filter(profile=profile).exclude(subject=grant.subject).first()
+    if other is not None:
+        raise AnotherAccountConnected(
+            _("You have connected %(login)s. There is one Google account per user: delete it before you connect %(new)s.")
+            % {"login": other.login, "new": grant.login}
+        )
+
+
+def _connected_by_somebody_else(grant: oauth.Grant) -> ConnectedBySomebodyElse:
+    # Who it is stays between them: the address alone is known to whoever just signed in with it.
+    return ConnectedBySomebodyElse(
+        _("%(login)s has been connected by another user. A Google account can be connected by one user only.")
+        % {"login": grant.login}
+    )
+
+
+def _row_for(profile: Profile, grant: oauth.Grant) -> tuple[ExternalAccount, bool]:
+    """Return the person's row of this Google account, or a new one that is not saved yet."""
+    row = (
+        ExternalAccount.objects.filter(profile=profile, provider=GOOGLE, subject=grant.subject)
+        .defer("encrypted_credentials")  # Whatever is in there, it is about to be replaced.
+        .first()
+    )
+    if row is not None:
+        return row, False
+    new = ExternalAccount(profile=profile, provider=GOOGLE, subject=grant.subject)
+    return new, True
+
+
+def _settle_old_links(profile: Profile, old_links: OldLinks | None) -> None:
+    """
+    Ask about the links of former accounts, or do as the user said.
+
+    Forgetting clears the old calendar's reading as well: should that account come back, everything is read again and
+    met by identity (R9).
+    """
+    former = former_accounts(profile)
+    if former and old_links is None:
+        raise OldLinksUndecided
+    if old_links is OldLinks.FORGET:
+        EventLink.objects.filter(calendar__account__in=former).delete()
+        SyncedCalendar.objects.filter(account__in=former).update(
+            sync_token="", page_token="", read_from=None, is_reading_completely=False, compare_all=True
+        )
+
+
+def _store(account: ExternalAccount, *, grant: oauth.Grant, now: datetime) -> None:
+    if account._state.adding or account.status == ExternalAccount.Status.DISCONNECTED:
+        account.connected_at = now
+    account.login = grant.login
+    account.status = ExternalAccount.Status.CONNECTED
+    account.status_reason = ""
+    account.granted_scopes = grant.scopes
+    account.credentials = grant.credentials
+    account.save()
+
+
+def _resume(account: ExternalAccount, *, is_new: bool, now: datetime) -> None:
+    """Let the next session look at everything; automatic sessions go on at once where they were switched on."""
+    if is_new:
+        # A calendar chosen from another account's list is not this one's.
+        SyncSettings.objects.filter(profile=account.profile).update(calendar_id="primary")
+    automatic = SyncSettings.objects.filter(profile=account.profile, automatic=True).exists()
+    SyncedCalendar.objects.update_or_create(
+        account=account, defaults={"compare_all": True, "due_at": now if automatic else None}
+    )
+
+
+def _withdraw(account: ExternalAccount) -> bool:
+    try:
+        tokens = account.credentials
+    except UnableToDecrypt:
+        log.warning("Account %s is disconnected without revoking: its tokens cannot be decrypted.", account.pk)
+        return False
+    token = tokens.get("refresh_token") or tokens.get("access_token")
+    if not token:
+        return True  # Google withdrew it before we did.
+    try:
+        oauth.revoke(token)
+    except GoogleUnavailable:
+        log.warning("Account %s is disconnected, but Google did not confirm the withdrawal.", account.pk)
+        return False
+    return True
