@@ -11,6 +11,7 @@ urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("", include("accounts.urls")),
+    path("", include("sync.account_urls")),
     path("", include("sync.urls")),
     path("", include("activities.urls")),
 ]
