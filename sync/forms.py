@@ -1,0 +1,59 @@
+"""The form of the set-up page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Profile
+from activities.models import Tag
+from creatio_sync.forms import StyledForm, Switch
+from sync.models import SyncSettings
+
+MAIN_CALENDAR = "primary"
+
+
+class SetUpForm(StyledForm, forms.ModelForm):
+    """
+    What a person decides about the synchronization of their calendar.
+
+    `calendars` are the (id, name) pairs that Google lists for the account; the one chosen before is always among the
+    choices, so that Google not answering never changes it.
+    """
+
+    calendar_id = forms.ChoiceField(label=_("Calendar"))
+
+    class Meta:
+        model = SyncSettings
+        fields = ["automatic", "period_minutes", "sync_from", "calendar_id", "tag", "tell_guests"]
+        labels = {"tell_guests": _("Tell guests about changes")}
+        widgets = {
+            "automatic": Switch,
+            "tell_guests": Switch,
+            "sync_from": forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        }
+        help_texts = {
+            "automatic": _("Without it, only Synchronize now runs a session."),
+            "sync_from": _("What ended before this day stays untouched."),
+            "tag": _("Only activities with this tag are sent."),
+            "tell_guests": _(
+                "Google sends mail when you change an event with guests. Never during a first synchronization."
+            ),
+        }
+
+    def __init__(self, *args: Any, profile: Profile, calendars: list[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        tag = self.fields["tag"]
+        tag.queryset = Tag.objects.filter(owner=profile, kind=Tag.Kind.PRIVATE)  # type: ignore[attr-defined]
+        tag.empty_label = _("Any private tag of mine")  # type: ignore[attr-defined]
+        tag.label_from_instance = _name_of_tag  # type: ignore[attr-defined]
+        current = self.instance.calendar_id
+        if current not in dict(calendars):
+            calendars = [*calendars, (current, current)]
+        self.fields["calendar_id"].choices = calendars  # type: ignore[attr-defined]
+
+
+def _name_of_tag(tag: Tag) -> str:
+    return f"{tag.name} ({tag.get_kind_display().lower()})"

@@ -1,0 +1,166 @@
+"""What the pages of all sections show of the synchronization."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.template import RequestContext
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import ExternalAccount, Profile
+from activities.models import Activity
+from sync import explain, words
+from sync.conflicts import FIELDS_TO_TAKE_BACK, other_value
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
+from sync.words import Look
+
+register = template.Library()
+
+PANEL_ICONS = {
+    "in_google": "cloud-check",
+    "not_in_google": "cloud-off",
+    "frozen": "frozen",
+    "parked": "alert",
+    "pending": "clock",
+}
+QUESTIONS = {"in_google": _("Why is this in Google?"), "frozen": _("Why does nothing flow?")}
+CAN_SYNCHRONIZE = {"in_google", "frozen", "parked", "pending"}
+
+
+@register.inclusion_tag("sync/_google_panel.html", takes_context=True)
+def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
+    """Show whether an activity is in Google, why, and what gave way there (R21)."""
+    profile = context["request"].user.profile
+    now = timezone.now()
+    explanation = explain.explain(activity=activity, profile=profile, now=now)
+    return {
+        "activity": activity,
+        "explanation": explanation,
+        "icon": PANEL_ICONS.get(explanation.state, "cloud-off"),
+        "question": QUESTIONS.get(explanation.state, _("Why is this not in Google?")),
+        "can_synchronize": explanation.state in CAN_SYNCHRONIZE,
+        "now": now,
+        "request": context["request"],
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.simple_tag
+def activities_in_google(activities: Iterable[Activity]) -> set[int]:
+    """Return the ids of those of the activities that are in somebody's Google Calendar, in one query."""
+    shown = list(activities)
+    if not shown:
+        return set()
+    states = [EventLink.State.LINKED, EventLink.State.FROZEN]
+    links = EventLink.objects.filter(state__in=states)
+    found = set(links.filter(activity__in=shown).values_list("activity_id", flat=True))
+    series = {activity.series_id for activity in shown if activity.series_id}
+    if series:
+        linked = set(links.filter(series__in=series).values_list("series_id", flat=True))
+        found |= {activity.pk for activity in shown if activity.series_id in linked}
+    return found
+
+
+@register.inclusion_tag("sync/_menu.html", takes_context=True)
+def synchronize_menu(context: RequestContext) -> dict[str, Any]:
+    """Show Synchronize now, Set up… and Sessions, for the menu Actions; without an account an offer to add one."""
+    return {
+        "account": context["request"].user.profile.google_account,
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.inclusion_tag("sync/_status.html")
+def sync_status(profile: Profile) -> dict[str, Any]:
+    """Show in the section panel how the synchronization stands; nothing for people without an account."""
+    account = profile.google_account
+    if account is None:
+        return {}
+    calendar = SyncedCalendar.objects.filter(account=account).first()
+    latest = SyncSession.objects.filter(calendar=calendar).first() if calendar else None
+    tone, text = _status(account, calendar, latest, now=timezone.now())
+    return {"tone": tone, "text": text}
+
+
+@register.filter
+def moment(at: datetime | None, now: datetime | None = None) -> str:
+    """Write a time as people say it: “Today, 10:35”."""
+    return words.moment(at, now=now or timezone.now())
+
+
+@register.filter
+def look_of(item: Any) -> Look:
+    """Return icon, tone and words of an outcome or a planned action."""
+    return words.look(item.action, item.direction)
+
+
+@register.filter
+def session_icon(session: SyncSession) -> str:
+    return words.SESSION_ICONS.get(session.status, "info")  # type: ignore[call-overload]
+
+
+@register.filter
+def field_name(outcome: SyncOutcome) -> str:
+    return str(words.FIELDS.get(outcome.field, outcome.field.replace("_", " ").capitalize()))
+
+
+@register.filter
+def here_in_words(outcome: SyncOutcome) -> str:
+    return words.value(outcome.field, outcome.here)
+
+
+@register.filter
+def google_in_words(outcome: SyncOutcome) -> str:
+    return words.value(outcome.field, outcome.google)
+
+
+@register.filter
+def kept_in_words(outcome: SyncOutcome) -> str:
+    kept = outcome.here if outcome.kept == SyncOutcome.Direction.HERE else outcome.google
+    return words.value(outcome.field, kept)
+
+
+@register.filter
+def other_in_words(outcome: SyncOutcome) -> str:
+    return words.value(outcome.field, other_value(outcome))
+
+
+@register.filter
+def can_be_taken_back(outcome: SyncOutcome) -> bool:
+    return outcome.field in FIELDS_TO_TAKE_BACK
+
+
+@register.filter
+def counts_in_words(session: SyncSession, side: str) -> str:
+    """Write a session's counts of one side ("here", "in_google") as “1 added, 2 updated”, or “nothing”."""
+    verbs = {"added": _("added"), "updated": _("updated"), "removed": _("removed")}
+    counts = {word: getattr(session, f"{verb}_{side}") for verb, word in verbs.items()}
+    return ", ".join(f"{count} {word}" for word, count in counts.items() if count) or _("nothing")
+
+
+@register.filter
+def item(mapping: dict[Any, Any], key: Any) -> Any:
+    """Return the mapping's value of a key, None without one."""
+    return mapping.get(key)
+
+
+def _status(
+    account: ExternalAccount, calendar: SyncedCalendar | None, latest: SyncSession | None, *, now: datetime
+) -> tuple[str, str]:
+    if account.status == ExternalAccount.Status.RECONNECT_NEEDED:
+        return "late", _("Google needs reconnecting")
+    if account.paused:
+        return "late", _("Synchronization is paused")
+    if latest and not latest.is_finished:
+        return "open", _("Synchronizing…")
+    if latest and latest.status in (SyncSession.Status.FAILED, SyncSession.Status.NEEDS_CONFIRMATION):
+        return latest.tone, _("Synchronization: %s") % latest.get_status_display().lower()
+    if calendar is None or calendar.synchronized_at is None:
+        return "final", _("Not synchronized yet")
+    local = timezone.localtime(calendar.synchronized_at)
+    is_today = local.date() == timezone.localdate(now)
+    return "good", _("Synchronized %s") % (f"{local:%H:%M}" if is_today else words.moment(local, now=now))

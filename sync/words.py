@@ -1,0 +1,150 @@
+"""How the pages say what a session does or did: moments, fields, values, actions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.utils import dateformat, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.models import Profile
+from activities.models import Participant
+from sync.models import SyncOutcome, SyncSession
+
+LONGEST_VALUE = 300  # Characters of a value that a table shows: notes can be a book.
+
+FIELDS = {
+    "subject": gettext_lazy("Subject"),
+    "when": gettext_lazy("Time"),
+    "location": gettext_lazy("Location"),
+    "notes": gettext_lazy("Notes"),
+    "is_private": gettext_lazy("Private"),
+    "show_as_free": gettext_lazy("Show as free"),
+    "reminder": gettext_lazy("Reminder"),
+    "people": gettext_lazy("Participants"),
+    "response": gettext_lazy("Response"),
+    "status": gettext_lazy("Status"),
+    "organizer": gettext_lazy("Organizer"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How an action is shown: icon and tone of the design, and its words before and after it was done."""
+
+    icon: str
+    tone: str
+    planned: Any
+    done: Any
+
+
+Action, Direction = SyncOutcome.Action, SyncOutcome.Direction
+LOOKS = {
+    (Action.ADDED, Direction.HERE): Look("download", "good", gettext_lazy("Add here"), gettext_lazy("Added here")),
+    (Action.ADDED, Direction.GOOGLE): Look(
+        "cloud", "open", gettext_lazy("Add in Google"), gettext_lazy("Added in Google")
+    ),
+    (Action.UPDATED, Direction.HERE): Look(
+        "download", "good", gettext_lazy("Update here"), gettext_lazy("Updated here")
+    ),
+    (Action.UPDATED, Direction.GOOGLE): Look(
+        "cloud", "open", gettext_lazy("Update in Google"), gettext_lazy("Updated in Google")
+    ),
+    (Action.REMOVED, Direction.HERE): Look(
+        "canceled", "bad", gettext_lazy("Cancel here"), gettext_lazy("Canceled here")
+    ),
+    (Action.REMOVED, Direction.GOOGLE): Look(
+        "canceled", "bad", gettext_lazy("Remove in Google"), gettext_lazy("Removed in Google")
+    ),
+}
+LOOKS_OF_ACTIONS = {
+    Action.JOINED: Look("people", "good", gettext_lazy("Join"), gettext_lazy("Joined")),
+    Action.ANSWERED: Look("person", "final", gettext_lazy("Your answer only"), gettext_lazy("Your answer only")),
+    Action.TAKEN_OVER: Look("person", "open", gettext_lazy("Change Organizer"), gettext_lazy("Organizer changed")),
+    Action.FROZEN: Look("frozen", "late", gettext_lazy("Leave frozen"), gettext_lazy("Left frozen")),
+    Action.REPLACED: Look(
+        "swap", "late", gettext_lazy("Settle: changed on both sides"), gettext_lazy("Changed on both sides")
+    ),
+    Action.PARKED: Look(
+        "alert", "bad", gettext_lazy("Cannot be synchronized"), gettext_lazy("Could not be synchronized")
+    ),
+}
+UNKNOWN = Look("info", "final", gettext_lazy("Look at it"), gettext_lazy("Looked at"))
+
+SESSION_ICONS = {
+    SyncSession.Status.QUEUED: "clock",
+    SyncSession.Status.RUNNING: "half",
+    SyncSession.Status.SUCCEEDED: "done",
+    SyncSession.Status.WITH_PROBLEMS: "alert",
+    SyncSession.Status.FAILED: "canceled",
+    SyncSession.Status.NEEDS_CONFIRMATION: "question",
+}
+
+
+def look(action: str, direction: str) -> Look:
+    """Return how an action is shown; one that is not known yet gets neutral words."""
+    return LOOKS.get((action, direction)) or LOOKS_OF_ACTIONS.get(action) or UNKNOWN  # type: ignore[call-overload]
+
+
+def moment(at: datetime | None, *, now: datetime) -> str:
+    """Return a time as people say it, in the current zone: “Today, 10:35”, “Thu 12 Mar, 09:30”. Empty for None."""
+    if at is None:
+        return ""
+    local = timezone.localtime(at)
+    return f"{day(local.date(), today=timezone.localdate(now))}, {dateformat.format(local, 'H:i')}"
+
+
+def day(on: date, *, today: date) -> str:
+    """Return a day as people say it: “Today”, “Yesterday”, “Tomorrow”, “Thu 12 Mar”, with the year if it is another."""
+    near = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
+    distance = (on - today).days
+    return near.get(distance) or dateformat.format(on, "D j M" if on.year == today.year else "D j M Y")
+
+
+def value(field: str, of: Any) -> str:
+    """Return a journal's value of a field in words; what is no value is “none”."""
+    if field == "people" and isinstance(of, list):
+        return _people(of)
+    if field == "response" and of in Participant.Response.values:
+        return str(Participant.Response(of).label)
+    if field == "reminder" and isinstance(of, int):
+        return _("%d minutes before") % of
+    return _plain(of)
+
+
+def _plain(of: Any) -> str:
+    if isinstance(of, bool):
+        return _("yes") if of else _("no")
+    if isinstance(of, dict):
+        return _when(of)
+    if isinstance(of, list):
+        return ", ".join(_plain(entry) for entry in of) or _("none")
+    text = "" if of is None else str(of).strip()
+    return (text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…") or _("none")
+
+
+def _people(ids: list[Any]) -> str:
+    names = Profile.objects.filter(pk__in=[pk for pk in ids if isinstance(pk, int)]).values_list("full_name", flat=True)
+    return ", ".join(names) or _("nobody")
+
+
+def _when(of: dict[str, Any]) -> str:
+    """Return a "when" in words: either days, or start and due."""
+    try:
+        if of.get("first") or of.get("start_date"):
+            first = date.fromisoformat(of.get("first") or of["start_date"])
+            last = date.fromisoformat(of.get("last") or of["due_date"])
+            return _day(first) if first == last else f"{_day(first)} – {_day(last)}"
+        start = timezone.localtime(datetime.fromisoformat(of["start"]))
+        due = timezone.localtime(datetime.fromisoformat(of["due"]))
+    except (KeyError, TypeError, ValueError):
+        return ", ".join(f"{name}: {_plain(entry)}" for name, entry in of.items())
+    ends = dateformat.format(due, "H:i") if due - start < timedelta(days=1) else f"{_day(due.date())}, {due:%H:%M}"
+    return f"{_day(start.date())}, {dateformat.format(start, 'H:i')} – {ends}"
+
+
+def _day(on: date) -> str:
+    return dateformat.format(on, "D j M Y")
