@@ -43,7 +43,7 @@ def install(lists: list[Path], *, python: Path) -> None:
         if subprocess.call([sys.executable, "-m", "venv", "--clear", str(VENV)]):
             sys.exit("No virtual environment could be made. On Debian or Ubuntu: apt-get install -y python3-venv")
     names = ", ".join(path.name for path in lists)
-    print(f"  installing the packages of {names}; this takes about half a minute ...", flush=True)
+    print(f"  installing the packages of {names}; this takes about a minute ...", flush=True)
     wanted = [argument for path in lists for argument in ("-r", str(path))]
     quiet = ["-q", "--disable-pip-version-check", "--no-input"]
     if subprocess.call([str(python), "-m", "pip", "install", *quiet, *wanted]):

@@ -44,7 +44,8 @@ if not TOKEN_ENCRYPTION_KEYS:
         'python3 -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"'
     )
 DEBUG = env.flag("DJANGO_DEBUG")
-ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default="localhost,127.0.0.1,[::1]")
+# The health check of a container asks for 127.0.0.1, whatever the public name.
+ALLOWED_HOSTS = [*env.names("ALLOWED_HOSTS", default="localhost,[::1]"), "127.0.0.1"]
 PUBLIC_BASE_URL = env.http_url("PUBLIC_BASE_URL", default="http://localhost:8000").rstrip("/")
 
 _https = PUBLIC_BASE_URL.startswith("https://")

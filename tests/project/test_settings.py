@@ -78,6 +78,10 @@ def test_an_https_address_makes_cookies_secure():
     assert values["SESSION_COOKIE_SECURE"] is values["CSRF_COOKIE_SECURE"] is True
 
 
+def test_the_health_check_of_a_container_is_answered_whatever_the_public_name():
+    assert "127.0.0.1" in read("ALLOWED_HOSTS", **SECRETS, ALLOWED_HOSTS="crm.example.org")["ALLOWED_HOSTS"]
+
+
 def test_redis_gets_its_messages_back_from_a_killed_worker():
     values = read(
         "CELERY_BROKER_TRANSPORT", "CELERY_BROKER_TRANSPORT_OPTIONS", **SECRETS, CELERY_BROKER_URL="redis://h:6379/0"
