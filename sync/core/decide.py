@@ -199,8 +199,11 @@ def _decide_answer(standing: Standing) -> list[Action]:
     answer = standing.answer
     if answer.here is None or answer.google is None or answer.here == answer.google:
         return []
-    changed_here = answer.base is not None and answer.here != answer.base
-    changed_in_google = answer.base is None or answer.google != answer.base
+    if answer.base is None:  # First met: whoever has answered at all is right, Google if both have.
+        changed_in_google = answer.google != "needs_action"
+        changed_here = not changed_in_google
+    else:
+        changed_here, changed_in_google = answer.here != answer.base, answer.google != answer.base
     if changed_here and (not changed_in_google or answer.here_at > answer.google_at):
         return [AnswerInGoogle("R10", "You answered here.", answer.here)]
     return [AnswerHere("R10", "You answered in Google.", answer.google)] if changed_in_google else []
@@ -210,20 +213,21 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
     """R14: an explicit cancellation, told apart by whose copy it is."""
     if here.presence is not Presence.PRESENT:
         return [Detach("R14", "It is gone on both sides.")]
-    is_cancellation = standing.is_own_copy or not standing.other_copies_live
-    if not is_cancellation or (not standing.is_organizer and not standing.is_own_copy):
+    if standing.other_copies_live and not standing.is_own_copy:
         declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
-        answered = standing.answer.here not in (None, "declined") and standing.other_copies_live
-        return [*([declined] if answered else []), Detach("R14", "The event is gone from your calendar.")]
+        has_answer = standing.answer.here not in (None, "declined")
+        return [*([declined] if has_answer else []), Detach("R14", "The event is gone from your calendar.")]
     if standing.unmet or standing.is_frozen:
         return []  # R4: nothing flows; when it qualifies again, this is decided.
     if standing.is_completed:
         return [Detach("R14", "Cancelled in Google after it was completed here; it stays Completed.")]
     edited = [name for name in FIELDS if here.base and here.has_edited(name) and _may_send(name, standing)]
     if edited and standing.is_own_copy:
-        lost = GaveWay("R14", "Deleted in Google, but changed here since: the change wins.", "status",
-                       "present", "cancelled", Side.HERE)  # fmt: skip
-        return [lost, BringBackInGoogle("R14", "It was changed here after both sides last agreed, so it returns.")]
+        reason = "Deleted in Google, but changed here since: the change wins."
+        return [
+            GaveWay("R14", reason, "status", "confirmed", "cancelled", Side.HERE),
+            BringBackInGoogle("R14", "It was changed here after both sides last agreed, so it returns."),
+        ]
     return [
         CancelHere("R14", "Cancelled in Google."),
         Detach("R14", "The link stays, so that a return in Google finds its activity."),
@@ -233,11 +237,11 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
 def _decide_detached(here: Half, google: Half, standing: Standing) -> list[Action]:
     """Both sides agreed that it is gone: a return on one side comes back on the other (R14)."""
     if google.presence is Presence.PRESENT:
-        if not standing.is_organizer or here.presence is Presence.PRESENT:
-            return [Reread("R14", "The event is in your Google Calendar again.")]
-        return [BringBackHere("R14", "The event returned in Google.")]
-    returned = here.presence is Presence.PRESENT and standing.agreed_presence is not Presence.PRESENT
-    if returned and standing.is_organizer and standing.is_own_copy and not standing.unmet:
+        if standing.is_organizer and here.presence is not Presence.PRESENT:
+            return [] if standing.unmet else [BringBackHere("R14", "The event returned in Google.")]
+        return [Reread("R14", "The event is in your Google Calendar again.")]
+    was_set_back = here.presence is Presence.PRESENT and standing.agreed_presence is not Presence.PRESENT
+    if was_set_back and standing.is_organizer and standing.is_own_copy and not standing.unmet:
         return [BringBackInGoogle("R14", "The activity was set back, so the event returns.")]
     return []
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """One condition of a rule: whether it holds, a sentence for the user, the rule's number, and what to do about it."""
+    """One condition of a rule: whether it holds, in a sentence, the rule's number, and what to do about it."""
 
     met: bool
     text: str

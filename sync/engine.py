@@ -1,0 +1,130 @@
+"""A session: observe, decide, apply (R18). It holds no rules; those are in `sync.core`."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import ExternalAccount
+from sync import items, store
+from sync.core.eligibility import window_start_for_google
+from sync.google import errors
+from sync.google.gateway import CalendarGateway
+from sync.models import SyncedCalendar, SyncSession, SyncSettings
+from sync.run import LeaseLost, NotSetUp, Run
+
+logger = logging.getLogger(__name__)
+
+
+def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None = None) -> SyncSession:
+    """
+    Bring a calendar and its owner's activities together once. The caller holds the calendar's lease by `key`.
+
+    What was done stays done when Google stops answering (R20). The session is finished, whatever happens.
+    """
+    calendar = session.calendar
+    session.status, session.started_at = SyncSession.Status.RUNNING, now
+    session.save(update_fields=["status", "started_at"])
+    status, listed = SyncSession.Status.FAILED, False
+    current: Run | None = None
+    try:
+        current = begin(calendar=calendar, session=session, key=key, now=now, gateway=gateway)
+        _observe(current)
+        listed = True
+        status = items.bring_all_together(current)
+    except errors.AccessRevoked as error:
+        calendar.account.needs_reconnecting(reason=str(error))
+        _explain(session, error, rule="R20")
+    except (errors.AccessInsufficient, errors.CalendarGone, NotSetUp) as error:
+        _explain(session, error, rule="R20")
+    except errors.GoogleUnavailable as error:
+        status = SyncSession.Status.WITH_PROBLEMS if listed else SyncSession.Status.FAILED
+        _explain(session, error, rule="R20")
+    except LeaseLost:
+        session.error = "This session took too long without a sign of life; another one has taken over."
+        session.rule = "R18"
+    except Exception:
+        logger.exception("Session %s of calendar %s failed", session.pk, calendar.pk)
+        session.error = "Something went wrong here, not at Google. Nothing was lost; the next session tries again."
+    finally:
+        if current:
+            session.requests_made = current.gateway.requests_made
+        _finish(session, status)
+    return session
+
+
+def begin(
+    *, calendar: SyncedCalendar, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None
+) -> Run:
+    """:raises NotSetUp: if the account cannot be synchronized as things are."""
+    account = calendar.account
+    settings = SyncSettings.objects.select_related("tag").filter(profile=account.profile).first()
+    if settings is None:
+        raise NotSetUp("Synchronization is not set up yet. Open the set-up page and save it.")
+    if account.status != ExternalAccount.Status.CONNECTED:
+        raise NotSetUp("Your Google account is not connected. Connect it on the page Accounts in external resources.")
+    if gateway is None:
+        gateway = CalendarGateway(account=account, calendar_id=settings.calendar_id)
+    return Run(calendar=calendar, settings=settings, session=session, gateway=gateway, key=key, now=now)
+
+
+def _observe(run: Run) -> None:
+    """Read what Google has to say, page by page, each stored with how far the reading has come (R18)."""
+    store.begin_reading(run)
+    while True:
+        try:
+            page = run.gateway.list_events(**reading(run))
+        except errors.SyncTokenRefused:
+            if run.calendar.is_reading_completely and not run.calendar.page_token:
+                raise errors.GoogleUnavailable("Google refuses to list the calendar. The next session tries again.")\
+                    from None  # fmt: skip
+            store.begin_complete_read(run)
+            continue
+        run.session.events_listed += len(page.get("items", []))
+        store.observe_page(run, page)
+        run.show_progress()
+        if not run.calendar.page_token:
+            break
+    if run.calendar.is_reading_completely:
+        _look_for_absent(run)
+        store.end_reading(run)
+    store.mark_what_is_due(run)
+
+
+def reading(run: Run) -> dict[str, str]:
+    """Return the arguments of the next page."""
+    calendar = run.calendar
+    start = "" if calendar.sync_token else window_start_for_google(run.window).isoformat()
+    return {"sync_token": calendar.sync_token, "page_token": calendar.page_token, "time_min": start}
+
+
+def _look_for_absent(run: Run) -> None:
+    """Absence is not deletion: ask for each event that was not listed (R14). Any error ends the session first."""
+    for link in store.absent_links(run):
+        try:
+            event = run.gateway.get_event(event_id=link.event_id)
+        except errors.EventGone:
+            store.observe_gone(run, link)
+        else:
+            store.observe_event(run, link, event)
+
+
+def _explain(session: SyncSession, error: Exception, *, rule: str) -> None:
+    session.error, session.rule = str(error)[:500], rule
+
+
+def _finish(session: SyncSession, status: str) -> None:
+    """End a session: what it did, and when the next automatic one is due."""
+    calendar, now = session.calendar, timezone.now()
+    session.status, session.finished_at = status, now
+    with transaction.atomic():
+        session.save()
+        settings = SyncSettings.objects.filter(profile=calendar.account.profile_id).first()
+        is_automatic = settings is not None and settings.automatic
+        calendar.due_at = now + timedelta(minutes=settings.period_minutes) if is_automatic and settings else None
+        if status != SyncSession.Status.FAILED:
+            calendar.synchronized_at = now
+        calendar.save(update_fields=["due_at", "synchronized_at"])

@@ -1,0 +1,135 @@
+"""“Why is this (not) in Google?” for the activity's page, with rule and next step (R21)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from accounts.models import ExternalAccount, Profile
+from activities.models import Activity
+from sync import store
+from sync.core import mapping
+from sync.core.eligibility import Window, first_unmet, reasons_to_send
+from sync.core.people import Roles, organizer_of
+from sync.core.reasons import Reason
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSettings
+
+State = EventLink.State
+
+
+@dataclass
+class Explanation:
+    """How an activity stands in one person's Google Calendar. `tone` is a tone of the design."""
+
+    state: str  # in_google, pending, frozen, parked, not_in_google, gone, not_connected, not_set_up
+    title: str
+    tone: str
+    reasons: list[Reason] = field(default_factory=list)
+    next_step: str = ""
+    calendar_login: str = ""
+    runs_by: str = ""
+    synchronized_at: datetime | None = None
+    html_link: str = ""
+    link: EventLink | None = None
+    conflicts: list[SyncOutcome] = field(default_factory=list)
+
+
+def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanation:
+    """Return why this activity is, or is not, in this person's Google Calendar."""
+    account = profile.google_account
+    settings = SyncSettings.objects.select_related("tag").filter(profile=profile).first()
+    if account is None or account.status != ExternalAccount.Status.CONNECTED:
+        return _without_access(account)
+    if settings is None:
+        step = "Open the set-up page, check the settings and save them."
+        return Explanation("not_set_up", "Not set up", "late", next_step=step, calendar_login=account.login)
+    calendar = SyncedCalendar.objects.filter(account=account).first()
+    link = EventLink.objects.filter(calendar=calendar, activity=activity).first()
+    reasons = _reasons(activity, profile, settings, link)
+    found = _of_link(link, reasons) if link else _of_activity(activity, profile, reasons)
+    found.reasons, found.link = reasons, link
+    found.calendar_login = account.login
+    found.runs_by = _runs_by(activity, profile)
+    found.synchronized_at = link.settled_at if link else None
+    found.html_link = str(link.event.get("htmlLink", "")) if link else ""
+    found.conflicts = list(
+        SyncOutcome.objects.filter(
+            activity=activity,
+            session__calendar=calendar,
+            action=SyncOutcome.Action.REPLACED,
+            is_resolved=False,
+        ).order_by("-id")
+    )
+    return found
+
+
+def _without_access(account: ExternalAccount | None) -> Explanation:
+    if account is None:
+        step = "Connect your Google account in Your profile → Additional settings → Accounts in external resources."
+        return Explanation("not_connected", "Not connected", "final", next_step=step)
+    step = "Connect your Google account again; nothing is lost."
+    reason = Reason(False, account.status_reason or "Google does not accept our access any more.", "R20", step)
+    return Explanation(
+        "not_connected", "Needs reconnecting", "bad", [reason], next_step=step, calendar_login=account.login
+    )
+
+
+def _of_link(link: EventLink, reasons: list[Reason]) -> Explanation:
+    unmet = first_unmet(reasons)
+    if link.retry_at or (link.reason and link.state == State.LINKED):
+        step = "It is tried again by itself; Synchronize now tries at once."
+        reasons.append(Reason(False, link.reason, link.rule or "R19", step))
+        return Explanation("parked", "Could not be synchronized", "bad", next_step=step)
+    if link.state == State.FROZEN or (unmet and link.state == State.LINKED):
+        step = unmet.next_step if unmet else "The next session resumes it."
+        return Explanation("frozen", "Frozen", "late", next_step=step)
+    if link.state == State.DETACHED:
+        step = "Set the activity back, or bring the event back in Google, and it returns."
+        return Explanation("gone", "Removed from Google", "final", next_step=step)
+    if link.state == State.INSERTING:
+        return Explanation("pending", "On its way to Google", "open", next_step="The next session completes it.")
+    return Explanation("in_google", "In Google", "good")
+
+
+def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
+    elsewhere = EventLink.objects.filter(activity=activity).exists()
+    if elsewhere:
+        text = "It is in a colleague's Google Calendar. Yours shows it once Google has invited you."
+        reasons.append(Reason(False, text, "R5", "Synchronize once the invitation is in your Google Calendar."))
+    unmet = first_unmet(reasons)
+    if unmet:
+        return Explanation("not_in_google", "Not in Google", "final", next_step=unmet.next_step)
+    return Explanation("pending", "Not in Google yet", "open", next_step="The next session adds it.")
+
+
+def _reasons(activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
+    in_other = link is not None and link.google_calendar_id != settings.calendar_id
+    facts = store.selected_for(activity, me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
+    reasons = reasons_to_send(facts, window=Window(settings.sync_from, profile.time_zone))
+    return [*reasons, _about_organizer(activity, profile, link)]
+
+
+def _about_organizer(activity: Activity, profile: Profile, link: EventLink | None) -> Reason:
+    roles = Roles(
+        me=profile.pk,
+        organizer=activity.organizer_id,
+        owner=activity.owner_id,
+        takes_part=activity.participants.filter(profile=profile).exists(),
+        set_up=store.set_up_among([activity.organizer_id, activity.owner_id]),
+        is_own_copy=bool(link and mapping.facts_of(link.event).is_own),
+    )
+    who = organizer_of(roles)
+    if who.organizer != profile.pk:
+        name = activity.organizer.full_name if activity.organizer else "nobody yet"
+        if link:
+            return Reason(True, f"It runs by the calendar of its Organizer, {name}.", "R5")
+        return Reason(False, f"Its Organizer is {name}.", "R5", f"It is sent by the synchronization of {name}.")
+    if who.reason:
+        return Reason(True, f"You will be its Organizer: {who.reason}", "R5")
+    return Reason(True, "You are its Organizer.", "R5")
+
+
+def _runs_by(activity: Activity, profile: Profile) -> str:
+    if activity.organizer_id == profile.pk:
+        return "your calendar"
+    return f"the calendar of {activity.organizer.full_name}" if activity.organizer else ""

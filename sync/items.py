@@ -1,0 +1,452 @@
+"""One item after the other: what was decided about a link or an activity is done in Google and here (R12, R13, R19)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+
+from activities.models import Activity, FieldChange
+from sync import marks, store, writing
+from sync.core import decide as core
+from sync.core import guards, mapping
+from sync.core.decide import Presence
+from sync.core.eligibility import why_not_imported
+from sync.core.identity import Candidate, Placed, place
+from sync.core.snapshot import dump_value
+from sync.google import errors
+from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome, SyncSession
+from sync.run import ChangedHere, LeaseLost, Run, facts_in
+from sync.store import Pair
+
+logger = logging.getLogger(__name__)
+
+LOOKS = 4  # How often one item is looked at in a session before it waits for the next one (R12).
+FRESH = timedelta(hours=24)  # Guests are told about changes that young (R17).
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # Between two tries of a parked item (R19).
+SHOW_PROGRESS_EVERY = 10  # Items.
+REPEATS = "Repeating events are not synchronized yet. The event stays as it is in Google."
+# What concerns the whole session, not one item.
+FOR_THE_SESSION = (
+    errors.GoogleUnavailable, errors.AccessRevoked, errors.AccessInsufficient, errors.CalendarGone, LeaseLost,
+)  # fmt: skip
+
+Action, Direction, State = SyncOutcome.Action, SyncOutcome.Direction, EventLink.State
+
+
+def bring_all_together(run: Run) -> str:
+    """Look at everything that is marked. Returns the status the session ends with."""
+    links, activities = store.marked_links(run), store.marked_activities(run)
+    run.session.items_total = len(links) + len(activities)
+    for link_id in links:
+        _item(run, lambda link_id=link_id: _bring_together(run, link_id), link_id=link_id)
+    for mark in activities:
+        _item(run, lambda mark=mark: _bring_activity(run, mark))
+    if run.deferred and _is_stopped_by_guard(run):
+        run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
+        run.session.rule = "R14"
+        return SyncSession.Status.NEEDS_CONFIRMATION
+    run.removals_allowed = True
+    for link_id in run.deferred:
+        _item(run, lambda link_id=link_id: _bring_together(run, link_id), link_id=link_id)
+    if run.calendar.removals_confirmed:
+        SyncedCalendar.objects.filter(pk=run.calendar.pk).update(removals_confirmed=False)
+    has_problems = any(outcome.is_problem for outcome in run.outcomes)
+    return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
+
+
+def _is_stopped_by_guard(run: Run) -> bool:
+    run.calendar.refresh_from_db(fields=["removals_confirmed"])
+    if run.calendar.removals_confirmed:
+        return False
+    links = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED).count()
+    return guards.needs_confirmation(removals=len(run.deferred), links=links)
+
+
+def _item(run: Run, work: Callable[[], None], *, link_id: int | None = None) -> None:
+    """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
+    try:
+        work()
+    except FOR_THE_SESSION:
+        raise
+    except (errors.GoogleError, mapping.UnreadableEvent) as error:
+        _park(run, link_id, reason=str(error), rule="R19")
+    except Exception as error:
+        logger.exception("Session %s: link %s could not be synchronized", run.session.pk, link_id)
+        _park(run, link_id, reason="Something went wrong here with this item; it is tried again later.", rule="R19",
+              error=f"{type(error).__name__}: {error}")  # fmt: skip
+    run.session.items_done += 1
+    if run.session.items_done % SHOW_PROGRESS_EVERY == 0:
+        run.show_progress()
+
+
+def _bring_together(run: Run, link_id: int) -> None:
+    """Look at one link until nothing is left to do about it; who edits meanwhile is heard (R12)."""
+    for _look in range(LOOKS):
+        link = EventLink.objects.filter(pk=link_id).first()
+        if link is None:
+            return
+        try:
+            if _bring_once(run, link):
+                return
+        except ChangedHere:
+            continue
+        except errors.EventChangedMeanwhile:
+            store.observe_event(run, link, run.gateway.get_event(event_id=link.event_id))
+        except errors.EventGone:
+            store.observe_gone(run, link)
+    # It changes faster than it can be looked at: it stays marked for the next session.
+
+
+def _bring_once(run: Run, link: EventLink) -> bool:
+    """Do the next thing about a link. Returns whether that was all."""
+    if link.state == State.SEEN:
+        return _place(run, link)
+    if link.state == State.INSERTING:
+        return _insert(run, link)
+    pair = store.load_pair(run, link)
+    if _hands_over_to_somebody_else(pair, run):
+        writing.hand_over(run, activity_id=pair.activity.pk, organized=pair.organized)
+        return False
+    return _apply(run, pair, core.decide(pair.here, pair.google, pair.standing))
+
+
+def _hands_over_to_somebody_else(pair: Pair, run: Run) -> bool:
+    return pair.takes_over and pair.organized.organizer != run.me.pk
+
+
+def _place(run: Run, link: EventLink) -> bool:
+    """Find the activity of an event that this account has not linked yet, or make one (R2, R3, R9)."""
+    facts = facts_in(link)
+    if facts.is_cancelled:
+        link.delete()
+        return True
+    when = mapping.when_of(link.event, default_zone=run.default_zone)
+    if reason := why_not_imported(facts, when, window=run.window):
+        writing.ignore_event(link, rule=reason.rule, reason=reason.text)
+        return True
+    if facts.is_recurring:
+        _park(run, link.pk, reason=REPEATS, rule="R15", tries_again=False)
+        return True
+    placed = placed_for(run, link)
+    if placed.activity_id is None:
+        writing.import_event(run, link, placed=placed)
+        return True
+    writing.join_activity(run, link, placed=placed)
+    return False
+
+
+def placed_for(run: Run, link: EventLink) -> Placed:
+    facts = facts_in(link)
+    candidates = [
+        Candidate(
+            activity_id=other.activity_id or 0,
+            event_id=other.event_id,
+            is_own_copy=facts_in(other).is_own,
+            invited=facts_in(other).addresses,
+        )
+        for other in store.links_of_meeting(run, facts)
+    ]
+    own = {run.login} | {guest.address for guest in facts.guests if guest.is_self}
+    return place(facts, own_addresses=own, candidates=candidates, carried=store.carried_activity(run, facts))
+
+
+def _insert(run: Run, link: EventLink) -> bool:
+    """Add the event whose id was chosen before; whether it was added already, Google tells (R13)."""
+    if link.event:  # It was listed meanwhile: the answer was lost, the event is there.
+        if facts_in(link).is_cancelled:
+            return _inserted_and_deleted(link)
+        writing.adopt(run, link, link.event, is_answer=False)
+        return False
+    activity = store.load_activity(link.activity_id)
+    is_wanted = (
+        store.presence_here(activity) is Presence.PRESENT
+        and activity.organizer_id == run.me.pk
+        and store.unmet_condition(run, activity) is None
+    )
+    if not is_wanted:
+        return _give_up_insert(run, link)
+    addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
+    here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
+    guests = mapping.attendees_after(
+        {}, wanted=here.people, profiles={run.login: run.me.pk}, addresses=addresses, organizer=run.login
+    )
+    send_updates = link.send_updates or _tell(run, activity, has_other_guests=bool(guests), due=activity.due)
+    writing.intend(link, here=here, send_updates=send_updates)
+    body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)
+    try:
+        event = run.gateway.insert_event(body=body, send_updates=send_updates)
+    except errors.EventIdTaken:
+        event = run.gateway.get_event(event_id=link.event_id)
+        if mapping.facts_of(event).hidden_id != str(activity.uid):
+            raise errors.EventRefused("Google has another event under the id chosen for this activity.") from None
+        store.observe_event(run, link, event)
+        return False
+    writing.adopt(run, link, event, is_answer=True)
+    return True
+
+
+def _inserted_and_deleted(link: EventLink) -> bool:
+    """Added by a session that was cut off, and deleted by a person since: R14 decides about it as a pair."""
+    EventLink.objects.filter(pk=link.pk).update(state=State.LINKED)
+    return False
+
+
+def _give_up_insert(run: Run, link: EventLink) -> bool:
+    """The activity is not to be added any more. An event that a lost answer hides must not be forgotten (R13)."""
+    try:
+        event = run.gateway.get_event(event_id=link.event_id)
+    except errors.EventGone:
+        link.delete()
+        return True
+    store.observe_event(run, link, event)
+    return False
+
+
+def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
+    """Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all."""
+    actions = list(actions)
+    if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
+        run.deferred.append(pair.link.pk)
+        return True
+    event: Mapping[str, Any] = pair.link.event
+    to_here: Mapping[str, Any] = {}
+    settle: dict[str, Any] = {}
+    noted: list[tuple[str, core.Action, dict[str, Any]]] = []
+    for action in actions:
+        match action:
+            case core.Reread():
+                writing.relink(run, pair, run.gateway.get_event(event_id=pair.link.event_id))
+                return False
+            case core.BringBackInGoogle():
+                _journal(run, pair, actions)
+                writing.next_incarnation(run, pair)
+                return False
+            case core.Freeze():
+                writing.settle_frozen(run, pair, rule=action.rule, reason=action.reason)
+                run.note(
+                    Action.FROZEN, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link
+                )
+                return True
+            case core.UpdateInGoogle():
+                event = _update_in_google(run, pair, event, action.patch)
+                noted.append(("updated", action, _values(pair, action.patch)))
+            case core.AnswerInGoogle():
+                body = mapping.answer_body(event, response=action.response)
+                event = run.gateway.patch_event(
+                    event_id=pair.link.event_id, body=body, etag=str(event.get("etag", "")), send_updates="none"
+                )
+                noted.append(("answered", action, {"field": "response"}))
+            case core.RemoveInGoogle():
+                event = _remove_in_google(run, pair, event)
+                noted.append(("removed", action, {}))
+            case core.UpdateHere():
+                to_here = action.patch
+            case core.AnswerHere():
+                settle["response"] = action.response
+            case core.CancelHere():
+                settle["status"] = Activity.Status.CANCELED
+            case core.BringBackHere():
+                settle["revive"] = True
+            case core.Detach():
+                settle["state"] = State.DETACHED
+            case core.Hold():
+                settle["reason"] = (action.rule, action.reason)
+    try:
+        with transaction.atomic():
+            writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
+            _journal(run, pair, actions)
+            _note_in_google(run, pair, noted)
+            _note_here(run, pair, actions)
+    except ChangedHere:
+        if event is not pair.link.event:  # Google has our write; its answer must not be lost.
+            store.observe_event(run, pair.link, event)
+        raise
+    return not settle.get("revive")
+
+
+def _may_remove(run: Run, pair: Pair) -> bool:
+    return run.removals_allowed or (
+        pair.here.presence is not Presence.PRESENT and removals_ordered_by_a_person(pair, now=run.now)
+    )
+
+
+def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Send only the fields that changed, on the version that was seen (R12)."""
+    body = mapping.patch_body(patch, event=event)
+    if "people" in patch:
+        addresses = store.addresses_of(patch["people"])
+        body["attendees"] = mapping.attendees_after(
+            event,
+            wanted=patch["people"],
+            profiles=run.profiles_for(dict(event), dict(pair.profiles)),
+            addresses=addresses,
+            organizer=pair.facts.organizer,
+        )
+    names = [name for name in patch if name not in core.PER_COPY_FIELDS]
+    send_updates = pair.link.send_updates or "none"
+    if names and send_updates != "all":
+        others = pair.facts.has_other_guests or "people" in patch
+        send_updates = _tell(run, pair.activity, has_other_guests=others, due=pair.activity.due, names=names)
+        EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
+    return run.gateway.patch_event(
+        event_id=pair.link.event_id, body=body, etag=str(event.get("etag", "")), send_updates=send_updates
+    )
+
+
+def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    send_updates = pair.link.send_updates or _tell(
+        run, pair.activity, has_other_guests=pair.facts.has_other_guests, due=pair.activity.due,
+        names=["status", "deleted"],
+    )  # fmt: skip
+    EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
+    run.gateway.delete_event(event_id=pair.link.event_id, etag=str(event.get("etag", "")), send_updates=send_updates)
+    return {**event, "status": "cancelled", "etag": ""}
+
+
+def _tell(run: Run, activity: Activity, *, has_other_guests: bool, due: datetime, names: Iterable[str] = ()) -> str:
+    """
+    Return `sendUpdates`: mail only about a fresh change that a person made here, to an event still to come (R17).
+
+    Without `names` it is about the activity as a whole. The first session of an account tells nobody.
+    """
+    is_first_session = run.calendar.synchronized_at is None
+    if not (run.settings.tell_guests and has_other_guests and due > run.now) or is_first_session:
+        return "none"
+    fresh = FieldChange.objects.filter(activity=activity, origin=FieldChange.Origin.PERSON, at__gt=run.now - FRESH)
+    if wanted := list(names):
+        fresh = fresh.filter(field__in=wanted)
+    return "all" if fresh.exists() else "none"
+
+
+def _bring_activity(run: Run, mark: ActivityMark) -> None:
+    """Look at a marked activity: through its link if there is one, else whether it is to be added (R1, R5)."""
+    link = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).first()
+    if link is None:
+        link = _begin_insert(run, mark)
+    if link is not None:
+        _item_of_activity(run, link)
+    if link is None or link.pk not in run.deferred:
+        writing.unmark_activity(mark)
+
+
+def _item_of_activity(run: Run, link: EventLink) -> None:
+    """Bring the link of a marked activity together; a problem is that link's."""
+    if link.pk in run.deferred:
+        return
+    try:
+        _bring_together(run, link.pk)
+    except FOR_THE_SESSION:
+        raise
+    except (errors.GoogleError, mapping.UnreadableEvent) as error:
+        _park(run, link.pk, reason=str(error), rule="R19")
+
+
+def _begin_insert(run: Run, mark: ActivityMark) -> EventLink | None:
+    if not is_to_be_added(run, mark.activity_id):
+        return None
+    activity = store.load_activity(mark.activity_id)
+    who = store.organized(run, activity)
+    if who.organizer != run.me.pk:
+        if who.organizer != activity.organizer_id:
+            writing.hand_over(run, activity_id=activity.pk, organized=who)
+            marks.mark_activity(activity=activity, people=[who.organizer])
+        return None
+    return writing.prepare_insert(run, activity_id=activity.pk, organized=who)
+
+
+def is_to_be_added(run: Run, activity_id: int) -> bool:
+    """Whether R1 lets an activity out that is linked nowhere; whose it is comes afterwards (R5)."""
+    activity = store.load_activity(activity_id)
+    return (
+        store.presence_here(activity) is Presence.PRESENT
+        and activity.series_id is None
+        and not EventLink.objects.filter(activity=activity).exists()
+        and store.unmet_condition(run, activity) is None
+    )
+
+
+def removals_ordered_by_a_person(pair: Pair, *, now: datetime) -> bool:
+    """Whether somebody has just canceled or deleted the activity here, so that the guard need not ask (R14)."""
+    change = store.last_change(pair.changes, "deleted", "status")
+    return bool(change and change.origin == FieldChange.Origin.PERSON and change.at > now - FRESH)
+
+
+# --- Outcomes ----------------------------------------------------------------------------------------------------
+
+
+def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
+    """Keep the values that gave way; their owner may want them back (R11)."""
+    for action in actions:
+        if isinstance(action, core.GaveWay):
+            run.note(
+                Action.REPLACED,
+                rule=action.rule,
+                reason=action.reason,
+                item=pair.activity.subject,
+                link=pair.link,
+                field=action.name,
+                here=dump_value(action.here),
+                google=dump_value(action.google),
+                kept=action.kept.value,
+            )
+        if isinstance(action, core.Hold):
+            run.note(Action.PARKED, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
+
+
+def _note_in_google(run: Run, pair: Pair, noted: Iterable[tuple[str, core.Action, dict[str, Any]]]) -> None:
+    for verb, action, values in noted:
+        run.count("updated" if verb == "answered" else verb, Direction.GOOGLE)
+        run.note(
+            Action(verb),
+            rule=action.rule,
+            reason=action.reason,
+            item=pair.activity.subject,
+            link=pair.link,
+            direction=Direction.GOOGLE,
+            **values,
+        )
+
+
+def _note_here(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
+    """Count and note what changed here beside the content, which `writing` notes itself."""
+    for action in actions:
+        if isinstance(action, core.CancelHere):
+            run.count("removed", Direction.HERE)
+            verb = Action.REMOVED
+        elif isinstance(action, core.BringBackHere):
+            run.count("updated", Direction.HERE)
+            verb = Action.UPDATED
+        elif isinstance(action, core.AnswerHere):
+            run.count("updated", Direction.HERE)
+            verb = Action.ANSWERED
+        else:
+            continue
+        run.note(verb, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
+
+
+def _values(pair: Pair, patch: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "field": ", ".join(patch)[:40],
+        "here": {name: dump_value(value) for name, value in patch.items()},
+        "google": {name: dump_value(getattr(pair.google.now, name)) for name in patch},
+    }
+
+
+def _park(run: Run, link_id: int | None, *, reason: str, rule: str, error: str = "", tries_again: bool = True) -> None:
+    """Put an item aside with its reason; it is tried again, each time later (R19)."""
+    link = EventLink.objects.select_related("activity").filter(pk=link_id).first()
+    item = "An activity"
+    with transaction.atomic():
+        if link:
+            item = link.activity.subject if link.activity else str(link.event.get("summary", ""))
+            pause = min(FIRST_PAUSE * 2 ** min(link.attempts, 12), LONGEST_PAUSE)
+            link.attempts = min(link.attempts + 1, 100)
+            link.reason, link.rule = reason[:500], rule
+            link.retry_at = run.now + pause if tries_again else None
+            link.is_marked = False
+            link.save(update_fields=["attempts", "reason", "rule", "retry_at", "is_marked"])
+        run.note(Action.PARKED, rule=rule, reason=reason, item=item, link=link, error=error)

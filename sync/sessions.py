@@ -1,0 +1,79 @@
+"""Asking for sessions, and what people say to one that stopped: request, confirm, keep (R14, R18)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+
+from sync.models import EventLink, SyncedCalendar, SyncSession
+
+QUEUED_TOO_LONG = timedelta(seconds=90)  # The message that should have started it is lost: send another one.
+
+
+def request(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> SyncSession:
+    """Queue a session, or return the one that waits or runs already: a second request joins it (R18)."""
+    session, is_new = open_session(calendar=calendar, trigger=trigger, now=now)
+    if is_new:
+        wake_worker(session)
+    return session
+
+
+def open_session(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> tuple[SyncSession, bool]:
+    """Return the calendar's unfinished session, made if there is none, and whether it was made."""
+    try:
+        with transaction.atomic():
+            unfinished = calendar.sessions.filter(status__in=SyncSession.UNFINISHED).first()
+            if unfinished:
+                return unfinished, False
+            return SyncSession.objects.create(calendar=calendar, trigger=trigger, queued_at=now), True
+    except IntegrityError:  # Somebody else has asked in this very moment.
+        return calendar.sessions.get(status__in=SyncSession.UNFINISHED), False
+
+
+def wake_worker(session: SyncSession) -> None:
+    """Tell a worker that a session waits. The row is the truth; a lost message is sent again by the dispatcher."""
+    from sync import tasks
+
+    tasks.run_session.delay_on_commit(session_id=session.pk)
+
+
+def recover(*, now: datetime) -> list[SyncSession]:
+    """
+    Finish the sessions whose worker died, and return those that wait without anybody having taken them (R18).
+
+    A session whose lease has run out shows no sign of life; the next one finds what it left undone.
+    """
+    dead = SyncSession.objects.filter(status=SyncSession.Status.RUNNING).exclude(calendar__lease_until__gt=now)
+    for session in dead.select_related("calendar"):
+        fail_dead(session, now=now)
+    waiting = SyncSession.objects.filter(status=SyncSession.Status.QUEUED, queued_at__lte=now - QUEUED_TOO_LONG)
+    return list(waiting.order_by("queued_at"))
+
+
+def fail_dead(session: SyncSession, *, now: datetime) -> None:
+    """Finish a session whose worker died. Nothing is lost: what it left undone is found again."""
+    SyncSession.objects.filter(pk=session.pk, status=SyncSession.Status.RUNNING).update(
+        status=SyncSession.Status.FAILED,
+        finished_at=now,
+        error="The program was stopped during this session. The next one completes what was left undone.",
+        rule="R18",
+    )
+
+
+def confirm_removals(*, session: SyncSession, now: datetime) -> SyncSession:
+    """Let the removals happen that a session stopped before, in a session of their own (R14)."""
+    SyncedCalendar.objects.filter(pk=session.calendar_id).update(removals_confirmed=True)
+    return request(calendar=session.calendar, trigger=SyncSession.Trigger.MANUAL, now=now)
+
+
+@transaction.atomic
+def keep(*, session: SyncSession, now: datetime) -> int:
+    """
+    Keep the activities that a session would have canceled: they stay, without their events (R14).
+
+    Returns how many they are.
+    """
+    links = EventLink.objects.filter(calendar=session.calendar, is_marked=True, state=EventLink.State.LINKED)
+    gone = [link.pk for link in links if link.event.get("status") == "cancelled"]
+    return EventLink.objects.filter(pk__in=gone).update(state=EventLink.State.DETACHED, is_marked=False, settled_at=now)

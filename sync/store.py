@@ -1,0 +1,504 @@
+"""Rows ↔ snapshots: what Google lists becomes observations, what is marked becomes pairs to decide about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F, Q
+
+from accounts.models import CommunicationOption, ExternalAccount, profiles_by_email
+from activities.models import Activity, FieldChange, Participant, Tag
+from sync.core import mapping
+from sync.core import snapshot as snapshots
+from sync.core.decide import Answer, Half, Presence, Standing
+from sync.core.eligibility import Selected, first_unmet, reasons_to_send
+from sync.core.mapping import EventFacts
+from sync.core.people import Organized, Roles, organizer_of
+from sync.core.reasons import Reason
+from sync.core.snapshot import PER_COPY_FIELDS, Days, Snapshot, Timed, When
+from sync.models import ActivityMark, EventLink
+from sync.run import Run
+
+CLOCKS_DIFFER = timedelta(hours=1)  # A change may carry a time a little before the session that did not see it yet.
+ALIVE = (EventLink.State.LINKED, EventLink.State.FROZEN, EventLink.State.INSERTING)
+
+
+@dataclass
+class Pair:
+    """An activity and its event as one account links them, ready for `decide`."""
+
+    link: EventLink
+    activity: Activity
+    facts: EventFacts
+    here: Half
+    google: Half
+    standing: Standing
+    organized: Organized
+    profiles: Mapping[str, int]
+    link_mark: int
+    changes: list[FieldChange] = field(default_factory=list)
+
+    @property
+    def takes_over(self) -> bool:
+        return self.organized.organizer != self.activity.organizer_id
+
+
+# --- Observing ---------------------------------------------------------------------------------------------------
+
+
+def observe_page(run: Run, page: Mapping[str, Any]) -> int:
+    """
+    Store one page of `events.list`, and how far the reading has come, in one transaction (R18).
+
+    Returns how many events differ from what was known.
+    """
+    calendar = run.calendar
+    with transaction.atomic():
+        run.hold()
+        changed = _observe_events(run, page.get("items", []))
+        calendar.time_zone = str(page.get("timeZone") or calendar.time_zone)[:64]
+        calendar.page_token = page.get("nextPageToken", "")
+        if not calendar.page_token:
+            calendar.sync_token = page.get("nextSyncToken", "")
+        calendar.save(update_fields=["time_zone", "page_token", "sync_token"])
+    return changed
+
+
+def observe_event(run: Run, link: EventLink, event: Mapping[str, Any]) -> None:
+    """Store what Google just showed of one event, outside a listing."""
+    with transaction.atomic():
+        run.hold()
+        current = EventLink.objects.select_for_update().get(pk=link.pk)
+        _see(run, current, mapping.cleaned(dict(event)))
+        current.save()
+
+
+def observe_gone(run: Run, link: EventLink) -> None:
+    """Store that Google does not know an event any more: as much as a cancellation (R14)."""
+    observe_event(run, link, {**link.event, "status": "cancelled", "etag": ""})
+
+
+def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
+    events = {item["id"]: mapping.cleaned(item) for item in items if item.get("id")}
+    calendar = run.calendar
+    known = {
+        link.event_id: link
+        for link in EventLink.objects.filter(
+            calendar=calendar, google_calendar_id=calendar.calendar_id, event_id__in=events
+        )
+    }
+    made, changed = [], []
+    for event_id, event in events.items():
+        link = known.get(event_id)
+        if link is None:
+            if event.get("status") == "cancelled":
+                continue  # It came and went without us.
+            link = EventLink(calendar=calendar, google_calendar_id=calendar.calendar_id, event_id=event_id)
+            made.append(link)
+        elif link.etag != event.get("etag"):  # Else it is the echo of what we know (R18).
+            changed.append(link)
+        link.seen_in_read = calendar.complete_read
+        if link.etag != event.get("etag"):
+            _see(run, link, event)
+    EventLink.objects.bulk_create(made)
+    EventLink.objects.bulk_update(
+        changed,
+        ["event", "etag", "ical_uid", "guest_addresses", "changed_in_google", "is_marked", "mark", "seen_in_read"],
+    )
+    if calendar.is_reading_completely:
+        seen = [link.pk for link in known.values() if link not in changed]
+        EventLink.objects.filter(pk__in=seen).update(seen_in_read=calendar.complete_read)
+    return len(made) + len(changed)
+
+
+def _see(run: Run, link: EventLink, event: dict[str, Any]) -> None:
+    """Let a link hold this version of its event, and mark it."""
+    if event.get("status") == "cancelled":
+        event = {**link.event, **event}  # A deleted event says little more than its id; whose copy it was is known.
+    if link.event:
+        at = event.get("updated") or run.now.isoformat()
+        stamps = dict.fromkeys(mapping.changed_fields(link.event, event), at)
+        link.changed_in_google = {**link.changed_in_google, **stamps}
+    facts = mapping.facts_of(event)
+    link.event = event
+    link.etag = str(event.get("etag", ""))
+    link.ical_uid = facts.ical_uid or link.ical_uid
+    link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
+    link.is_marked = True
+    link.mark = link.mark + 1
+
+
+def begin_reading(run: Run) -> None:
+    """Begin a complete read where there is no token yet, or the selection is not what the token was got for (R2)."""
+    calendar, settings = run.calendar, run.settings
+    is_other_selection = (calendar.calendar_id, calendar.read_from) != (settings.calendar_id, settings.sync_from)
+    if (calendar.sync_token or calendar.page_token) and not is_other_selection:
+        return
+    begin_complete_read(run)
+
+
+def begin_complete_read(run: Run) -> None:
+    """Forget the tokens: the next page is the first of everything. What is held stays (R20)."""
+    calendar, settings = run.calendar, run.settings
+    calendar.sync_token = calendar.page_token = ""
+    calendar.calendar_id, calendar.read_from = settings.calendar_id, settings.sync_from
+    calendar.complete_read += 1
+    calendar.is_reading_completely = True
+    calendar.compare_all = True
+    calendar.save(
+        update_fields=[
+            "sync_token", "page_token", "calendar_id", "read_from", "complete_read", "is_reading_completely",
+            "compare_all",
+        ]
+    )  # fmt: skip
+
+
+def absent_links(run: Run) -> list[EventLink]:
+    """Return the linked events of the window that a complete read did not list: perhaps deleted (R14)."""
+    links = EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=run.calendar.calendar_id,
+        state=EventLink.State.LINKED,
+        seen_in_read__lt=run.calendar.complete_read,
+    ).order_by("id")
+    return [link for link in links if link.event.get("status") != "cancelled" and _is_in_window(run, link)]
+
+
+def end_reading(run: Run) -> None:
+    """The calendar was read completely, and what was absent has been looked at."""
+    calendar = run.calendar
+    EventLink.objects.filter(
+        calendar=calendar, state=EventLink.State.SEEN, seen_in_read__lt=calendar.complete_read
+    ).delete()
+    calendar.is_reading_completely = False
+    calendar.save(update_fields=["is_reading_completely"])
+
+
+def _is_in_window(run: Run, link: EventLink) -> bool:
+    try:
+        return run.window.holds(mapping.when_of(link.event, default_zone=run.default_zone))
+    except mapping.UnreadableEvent:
+        return True
+
+
+# --- What needs a look -------------------------------------------------------------------------------------------
+
+
+def mark_what_is_due(run: Run) -> None:
+    """Mark parked links whose time has come, and everything when a full comparison is due (R18, R19)."""
+    calendar = run.calendar
+    links = EventLink.objects.filter(calendar=calendar)
+    links.filter(retry_at__lte=run.now).update(is_marked=True, mark=F("mark") + 1, retry_at=None)
+    is_due = calendar.compared_at is None or calendar.compared_at <= run.now - timedelta(days=1)
+    if not (calendar.compare_all or is_due):
+        return
+    with transaction.atomic():
+        links.exclude(activity=None).update(is_marked=True, mark=F("mark") + 1)
+        ids = selectable_activities(run).values_list("pk", flat=True)
+        rows = [ActivityMark(calendar=calendar, activity_id=pk) for pk in ids]
+        ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+        calendar.compare_all, calendar.compared_at = False, run.now
+        calendar.save(update_fields=["compare_all", "compared_at"])
+
+
+def selectable_activities(run: Run) -> Any:
+    """Return the activities without a link that may qualify for this user; `reasons_to_send` has the last word (R1)."""
+    me = run.me
+    mine = Q(organizer=me) | Q(owner=me) | Q(participants__profile=me)
+    return (
+        Activity.objects.present()
+        .filter(mine, show_in_calendar=True, tags__kind=Tag.Kind.PRIVATE, tags__owner=me)
+        .filter(due__gt=run.window.start - timedelta(days=1))
+        .exclude(links__calendar=run.calendar)
+        .distinct()
+    )
+
+
+def marked_links(run: Run) -> list[int]:
+    """Return the links to look at, in the order in which they came."""
+    links = EventLink.objects.filter(calendar=run.calendar, is_marked=True)
+    return list(links.order_by("id").values_list("id", flat=True))
+
+
+def marked_activities(run: Run) -> list[ActivityMark]:
+    return list(run.calendar.activity_marks.order_by("id"))
+
+
+# --- Loading -----------------------------------------------------------------------------------------------------
+
+
+def load_activity(activity_id: int, *, lock: bool = False) -> Activity:
+    """Return an activity with everything a snapshot needs; with `lock`, nobody else changes it until the commit."""
+    rows = Activity.objects.select_for_update(of=("self",)) if lock else Activity.objects
+    related = rows.select_related("organizer", "owner") if not lock else rows
+    return related.prefetch_related("participants", "tags").get(pk=activity_id)
+
+
+def snapshot_here(activity: Activity, *, addresses: Mapping[int, str], organizer: int | None) -> Snapshot:
+    """
+    Return the content of an activity (R10).
+
+    `addresses` says under which address each participant can be invited; without one they stay local (R7).
+    """
+    participants = {participant.profile_id: participant for participant in activity.participants.all()}
+    reachable = {pk for pk, participant in participants.items() if participant.address or pk in addresses}
+    leader = participants.get(organizer) if organizer else None
+    return Snapshot(
+        subject=activity.subject,
+        when=when_here(activity),
+        location=activity.location,
+        notes=activity.notes.replace("\r\n", "\n"),
+        is_private=activity.is_private,
+        show_as_free=activity.show_as_free,
+        reminder=leader.reminder_minutes if leader else None,
+        people=frozenset(reachable | ({organizer} if organizer else set())),
+    )
+
+
+def when_here(activity: Activity) -> When:
+    if activity.all_day and activity.start_date and activity.due_date:
+        return Days(activity.start_date, activity.due_date)
+    return Timed(activity.start, activity.due, activity.time_zone)
+
+
+def presence_here(activity: Activity) -> Presence:
+    if activity.deleted_at:
+        return Presence.DELETED
+    is_canceled = activity.status == Activity.Status.CANCELED
+    return Presence.CANCELED if is_canceled else Presence.PRESENT
+
+
+def addresses_of(profiles: Iterable[int]) -> dict[int, str]:
+    """Return under which address each of these people is invited: the connected Google login, else the first e-mail."""
+    wanted = list(profiles)
+    emails = CommunicationOption.objects.filter(kind=CommunicationOption.Kind.EMAIL, profile__in=wanted)
+    found = dict(emails.order_by("-id").values_list("profile_id", "value"))  # The first one wins.
+    logins = ExternalAccount.objects.in_use().filter(profile__in=wanted).values_list("profile_id", "login")
+    return {profile: address.lower() for profile, address in (found | dict(logins)).items()}
+
+
+def set_up_among(profiles: Iterable[int | None]) -> set[int]:
+    """Return who of these people has synchronization set up: an account, working access, a saved set-up page."""
+    accounts = ExternalAccount.objects.filter(
+        profile__in=[pk for pk in profiles if pk],
+        status=ExternalAccount.Status.CONNECTED,
+        profile__sync_settings__isnull=False,
+    )
+    return set(accounts.values_list("profile_id", flat=True))
+
+
+def selected(run: Run, activity: Activity, *, is_in_other_calendar: bool = False) -> Selected:
+    """Return what R1 asks of an activity, from this user's point of view."""
+    return selected_for(activity, me=run.me.pk, wanted=run.settings.tag, is_in_other_calendar=is_in_other_calendar)
+
+
+def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other_calendar: bool = False) -> Selected:
+    """Return what R1 asks of an activity, from the point of view of the profile `me`."""
+    tags = list(activity.tags.all())
+    private = [tag for tag in tags if tag.kind == Tag.Kind.PRIVATE and tag.owner_id == me]
+    return Selected(
+        when=when_here(activity),
+        show_in_calendar=activity.show_in_calendar,
+        is_email=activity.kind == Activity.Kind.EMAIL,
+        private_tags=tuple(tag.name for tag in private if wanted is None or tag.pk == wanted.pk),
+        wanted_tag=wanted.name if wanted else "",
+        public_tags=tuple((tag.kind, tag.name) for tag in tags if tag.kind != Tag.Kind.PRIVATE),
+        is_in_other_calendar=is_in_other_calendar,
+    )
+
+
+def unmet_condition(run: Run, activity: Activity, *, is_in_other_calendar: bool = False) -> Reason | None:
+    """Return the first condition of R1 that an activity does not meet."""
+    facts = selected(run, activity, is_in_other_calendar=is_in_other_calendar)
+    return first_unmet(reasons_to_send(facts, window=run.window))
+
+
+def organized(run: Run, activity: Activity, *, is_own_copy: bool = False) -> Organized:
+    """Return who the Organizer is once this session has met the activity (R5)."""
+    roles = Roles(
+        me=run.me.pk,
+        organizer=activity.organizer_id,
+        owner=activity.owner_id,
+        takes_part=any(person.profile_id == run.me.pk for person in activity.participants.all()),
+        set_up=set_up_among([activity.organizer_id, activity.owner_id]),
+        is_own_copy=is_own_copy,
+    )
+    return organizer_of(roles)
+
+
+def load_pair(run: Run, link: EventLink) -> Pair:
+    """
+    Return a link as a pair to decide about.
+
+    :raises UnreadableEvent: if nothing can be made of the event.
+    """
+    activity = load_activity(link.activity_id)
+    facts = mapping.facts_of(link.event)
+    profiles = run.profiles_for(link.event, profiles_by_email(facts.addresses))
+    unmet = unmet_condition(run, activity, is_in_other_calendar=link.google_calendar_id != run.calendar.calendar_id)
+    who = organized(run, activity, is_own_copy=facts.is_own)
+    if unmet and not facts.is_own and who.organizer == run.me.pk != activity.organizer_id:
+        who = Organized(activity.organizer_id)  # Only records with this user's tag take part.
+    addresses = addresses_of(person.profile_id for person in activity.participants.all())
+    here_now = snapshot_here(activity, addresses=addresses, organizer=who.organizer)
+    google_now = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+    base_here, base_google = base_of(link.base_here), base_of(link.base_google)
+    if who.organizer != activity.organizer_id:
+        base_here, base_google = _rebase(base_here, here_now), _rebase(base_google, google_now)
+    here = Half(here_now, base_here, presence_here(activity))
+    google = Half(google_now, base_google, presence_in_google(facts), _google_times(link, facts))
+    changes = recent_changes(activity, since=link.settled_at)
+    return Pair(
+        link=link,
+        activity=activity,
+        facts=facts,
+        here=Half(here.now, here.base, here.presence, _times_here(changes, activity)),
+        google=google,
+        standing=_standing(run, link, activity, facts, who, unmet, here, changes),
+        organized=who,
+        profiles=profiles,
+        link_mark=link.mark,
+        changes=changes,
+    )
+
+
+def base_of(data: dict[str, Any] | None) -> Snapshot | None:
+    return snapshots.load(data["snapshot"]) if data and data.get("snapshot") else None
+
+
+def presence_in_google(facts: EventFacts) -> Presence:
+    return Presence.CANCELED if facts.is_cancelled else Presence.PRESENT
+
+
+def recent_changes(activity: Activity, *, since: datetime | None) -> list[FieldChange]:
+    """Return the log of changes that the last session may not have seen, the newest first."""
+    rows = FieldChange.objects.filter(activity=activity)
+    return list(rows.filter(at__gt=since - CLOCKS_DIFFER) if since else rows)
+
+
+def last_change(changes: Iterable[FieldChange], *names: str) -> FieldChange | None:
+    return next((change for change in changes if change.field in names), None)
+
+
+def _standing(
+    run: Run,
+    link: EventLink,
+    activity: Activity,
+    facts: EventFacts,
+    who: Organized,
+    unmet: Reason | None,
+    here: Half,
+    changes: list[FieldChange],
+) -> Standing:
+    is_collective = facts.has_other_guests or activity.is_collective
+    agreed = (link.base_here or {}).get("presence", Presence.PRESENT)
+    return Standing(
+        is_organizer=who.organizer == run.me.pk,
+        unmet=unmet,
+        is_frozen=link.state == EventLink.State.FROZEN,
+        is_detached=link.state == EventLink.State.DETACHED,
+        agreed_presence=Presence(agreed),
+        why_read_only=facts.why_read_only,
+        foreign=_foreign(who.organizer, here, changes) if is_collective else frozenset(),
+        are_guests_cut=facts.are_guests_cut,
+        is_own_copy=facts.is_own,
+        other_copies_live=_other_copies_live(link),
+        is_completed=activity.status == Activity.Status.COMPLETED,
+        answer=_answer(run, link, activity, facts, changes),
+    )
+
+
+def _foreign(organizer: int | None, here: Half, changes: list[FieldChange]) -> frozenset[str]:
+    """Return the edited fields whose last change was not the Organizer's (R6); an import leaves no trace in the log."""
+    edited = [name for name in snapshots.FIELDS if here.base and here.has_edited(name)]
+    foreign = {name for name in edited if not _is_by(organizer, last_change(changes, name))}
+    gone = here.presence is not Presence.PRESENT
+    if gone and not _is_by(organizer, last_change(changes, "status", "deleted")):
+        foreign.add("status")
+    return frozenset(foreign)
+
+
+def _is_by(organizer: int | None, change: FieldChange | None) -> bool:
+    return change is not None and change.origin == FieldChange.Origin.PERSON and change.by_id == organizer
+
+
+def _other_copies_live(link: EventLink) -> bool:
+    """Whether somebody else's copy of the event is known, and not cancelled (R14)."""
+    others = EventLink.objects.filter(activity_id=link.activity_id).exclude(pk=link.pk)
+    return any(other.event and other.event.get("status") != "cancelled" for other in others)
+
+
+def _answer(run: Run, link: EventLink, activity: Activity, facts: EventFacts, changes: list[FieldChange]) -> Answer:
+    me = next((person for person in activity.participants.all() if person.profile_id == run.me.pk), None)
+    mine = next((change for change in changes if change.field == "response" and change.by_id == run.me.pk), None)
+    times = _google_times(link, facts)
+    answers = (link.base_google or {}).get("answers", {})
+    answer = Answer(
+        here=me.response if me else None,
+        google=facts.own_answer,
+        base=answers.get(str(run.me.pk)),
+        google_at=times.get("response", run.now),
+    )
+    return answer if mine is None else Answer(answer.here, answer.google, answer.base, mine.at, answer.google_at)
+
+
+def _google_times(link: EventLink, facts: EventFacts) -> dict[str, datetime]:
+    """Return when Google's value of each field was first seen; what never changed has the event's own time (R11)."""
+    default = facts.updated
+    times = {name: default for name in (*snapshots.FIELDS, "response") if default}
+    return times | {name: datetime.fromisoformat(_iso(at)) for name, at in link.changed_in_google.items()}
+
+
+def _iso(text: str) -> str:
+    return text.replace("Z", "+00:00")
+
+
+def _times_here(changes: list[FieldChange], activity: Activity) -> dict[str, datetime]:
+    """Return when each field got its value here; what the log does not know changed with the row itself (R11)."""
+    times = dict.fromkeys(snapshots.FIELDS, activity.modified_at)
+    for change in reversed(changes):  # The newest last.
+        if change.field in times and change.origin == FieldChange.Origin.PERSON:
+            times[change.field] = change.at
+    return times
+
+
+def _rebase(base: Snapshot | None, now: Snapshot) -> Snapshot | None:
+    """Let the fields that Google keeps for each copy count as agreed, whatever the copy before held (R5)."""
+    if base is None:
+        return None
+    return Snapshot(**{name: getattr(now if name in PER_COPY_FIELDS else base, name) for name in snapshots.FIELDS})
+
+
+def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
+    """Return other accounts' links that may be the same meeting: same iCalUID or id, same Google organizer (R9)."""
+    same = Q(event_id=facts.event_id)
+    if facts.ical_uid:
+        same |= Q(ical_uid=facts.ical_uid)
+    links = (
+        EventLink.objects.filter(same, activity__isnull=False)
+        .exclude(calendar=run.calendar)
+        .exclude(activity__links__calendar=run.calendar)
+        .select_related("calendar__account")
+        .order_by("id")
+    )
+    return [link for link in links if _organizer_of(link) == facts.organizer]
+
+
+def _organizer_of(link: EventLink) -> str:
+    """Return the Google organizer of a link's event; of one that is being added it is the account itself."""
+    return mapping.facts_of(link.event).organizer or link.calendar.account.login.lower()
+
+
+def carried_activity(run: Run, facts: EventFacts) -> int | None:
+    """Return the activity whose hidden id an event carries, if it is this user's and not linked anywhere (R9)."""
+    try:
+        mine = Activity.objects.present().filter(uid=UUID(facts.hidden_id))
+    except ValueError:  # None, or text that somebody else put there.
+        return None
+    takes_part = Q(pk__in=Participant.objects.filter(profile=run.me).values("activity"))
+    return mine.filter(takes_part | Q(organizer=run.me), links=None).values_list("pk", flat=True).first()

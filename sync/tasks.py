@@ -1,0 +1,47 @@
+"""Doors for Celery: each loads and makes one call. When to try again stands in a row, never in the broker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import shared_task
+from django.utils import timezone
+
+from sync import engine, sessions
+from sync.models import SyncedCalendar, SyncSession
+
+AT_ONCE = 500  # Calendars that one round of the dispatcher queues.
+
+
+@shared_task(acks_late=True)  # A lost message is harmless: the dispatcher finds what waits in the rows.
+def run_session(*, session_id: int, **_: Any) -> None:
+    """Run a session that waits, unless somebody else has taken it."""
+    session = SyncSession.objects.select_related("calendar__account__profile").filter(pk=session_id).first()
+    if session is None or session.status != SyncSession.Status.QUEUED:
+        return
+    run_here(session)
+
+
+def run_here(session: SyncSession) -> bool:
+    """Run a session in this very process; False if somebody else runs the calendar (R18)."""
+    now = timezone.now()
+    key = SyncedCalendar.objects.claim(calendar_id=session.calendar_id, now=now)
+    if key is None:
+        return False
+    try:
+        session.refresh_from_db(fields=["status"])
+        if session.status == SyncSession.Status.QUEUED:
+            engine.run(session=session, key=key, now=now)
+    finally:
+        SyncedCalendar.objects.release(calendar_id=session.calendar_id, key=key)
+    return True
+
+
+@shared_task
+def dispatch(**_: Any) -> None:
+    """Each minute: finish what died, wake up what waits, queue what is due."""
+    now = timezone.now()
+    for session in sessions.recover(now=now):
+        sessions.wake_worker(session)
+    for calendar in SyncedCalendar.objects.due(now=now)[:AT_ONCE]:
+        sessions.request(calendar=calendar, trigger=SyncSession.Trigger.AUTOMATIC, now=now)

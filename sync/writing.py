@@ -1,0 +1,589 @@
+"""What a session writes into our rows: imports, joins, merged values, settled links; one transaction each."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from activities.models import Activity, FieldChange, Participant
+from sync import store
+from sync.core import mapping
+from sync.core import snapshot as snapshots
+from sync.core.decide import Presence, agreed_after, label_of
+from sync.core.identity import Placed, meeting_key
+from sync.core.mapping import EventFacts
+from sync.core.people import Organized, organizer_of_import
+from sync.core.snapshot import Days, Snapshot
+from sync.models import ActivityMark, EventLink, Meeting, SyncOutcome
+from sync.run import ChangedHere, Run, facts_in
+from sync.store import Pair
+
+Here, InGoogle = SyncOutcome.Direction.HERE, SyncOutcome.Direction.GOOGLE
+
+
+def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
+    """
+    Make an activity of an event (R3), and link it.
+
+    :raises ChangedHere: if somebody else's session has made it in this very moment (R9).
+    """
+    facts = facts_in(link)
+    profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
+    content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+    google_organizer = profiles.get(facts.organizer)
+    set_up = store.set_up_among([google_organizer, run.me.pk])
+    organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
+    with transaction.atomic():
+        run.hold()
+        activity = Activity(
+            kind=Activity.Kind.TASK,
+            category=Activity.Category.MEETING if facts.guests else Activity.Category.TO_DO,
+            show_in_calendar=True,
+            made_in_google=True,
+            reporter=run.me,
+            owner_id=organizer,
+            organizer_id=organizer,
+            time_zone=run.default_zone,
+        )
+        _put_content(activity, {name: getattr(content, name) for name in snapshots.FIELDS})
+        _put_facts(activity, link, facts, profiles)
+        activity.save()
+        for person in sorted(content.people | {run.me.pk, organizer}):
+            _add_participant(run, activity, person, facts, profiles, content)
+        activity.tags.add(run.tag())
+        if placed.shares_meeting:
+            _claim_meeting(facts, activity)
+        FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
+        link.activity = activity
+        here = store.snapshot_here(
+            store.load_activity(activity.pk), addresses=_invitable(activity), organizer=organizer
+        )
+        _settle(link, here=here, google=content, presence=Presence.PRESENT, profiles=profiles)
+        run.count("added", Here)
+        run.note(SyncOutcome.Action.ADDED, rule="R3", reason=_import_words(facts, run), item=content.subject, link=link)
+        _journal_unknown_zone(run, link, content)
+
+
+def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
+    """Let this user's copy of a meeting belong to the activity that exists. Content stays as it is (R9)."""
+    facts = facts_in(link)
+    profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
+    content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+    with transaction.atomic():
+        run.hold()
+        activity = store.load_activity(placed.activity_id, lock=True)
+        if EventLink.objects.filter(calendar=run.calendar, activity=activity).exists():
+            raise ChangedHere
+        meet(run, activity, facts, joins=True)
+        activity.tags.add(run.tag())
+        if not activity.show_in_calendar and activity.made_in_google:
+            activity.show_in_calendar = True
+            activity.save(update_fields=["show_in_calendar", "modified_at"])
+        here = store.snapshot_here(
+            store.load_activity(activity.pk), addresses=_invitable(activity), organizer=activity.organizer_id
+        )
+        base_here, base_google = _inherited_bases(activity, here, content)
+        link.activity = activity
+        _settle(link, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles, content=content)
+        if not Meeting.objects.filter(activity=activity).exists():
+            _claim_meeting(facts, activity, may_fail=True)
+        EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.
+        run.count("added", Here)
+        run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
+
+
+def _inherited_bases(activity: Activity, here: Snapshot, google: Snapshot) -> tuple[Snapshot, Snapshot]:
+    """
+    Return the bases of somebody who joins: what the activity's other link agreed on, but one's own copy's fields.
+
+    So whatever is on its way between the Organizer and Google stays on its way, should this user organize one day.
+    """
+    for other in EventLink.objects.filter(activity=activity, state=EventLink.State.LINKED).order_by("id"):
+        base_here, base_google = store.base_of(other.base_here), store.base_of(other.base_google)
+        if base_here and base_google:
+            return _own_copy(base_here, here), _own_copy(base_google, google)
+    return here, google
+
+
+def _own_copy(base: Snapshot, now: Snapshot) -> Snapshot:
+    own = snapshots.PER_COPY_FIELDS
+    return Snapshot(**{name: getattr(now if name in own else base, name) for name in snapshots.FIELDS})
+
+
+def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> EventLink | None:
+    """
+    Choose the id of the event that this activity becomes, and save it before anything is sent (R13).
+
+    Returns None if somebody else has linked the activity meanwhile: nothing is inserted while any link exists (R5).
+    """
+    with transaction.atomic():
+        run.hold()
+        activity = store.load_activity(activity_id, lock=True)
+        if EventLink.objects.filter(activity=activity).exists():
+            return None
+        _set_organizer(run, activity, organized, link=None)
+        link = EventLink(
+            calendar=run.calendar,
+            google_calendar_id=run.calendar.calendar_id,
+            event_id=uuid.uuid4().hex,
+            activity=activity,
+            state=EventLink.State.INSERTING,
+            seen_in_read=run.calendar.complete_read,
+            is_marked=True,
+            mark=1,
+        )
+        link.ical_uid = f"{link.event_id}@google.com"
+        link.save()
+        Meeting.objects.get_or_create(activity=activity, defaults={"key": uuid.uuid4().hex})
+        return link
+
+
+def next_incarnation(run: Run, pair: Pair) -> None:
+    """Give the link the id under which its event returns: a deleted id stays taken at Google (R13)."""
+    with transaction.atomic():
+        run.hold()
+        link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
+        link.incarnation += 1
+        link.event_id = uuid.uuid4().hex
+        link.ical_uid = f"{link.event_id}@google.com"
+        link.event, link.etag, link.state = {}, "", EventLink.State.INSERTING
+        link.base_here = link.base_google = None
+        link.is_marked, link.mark = True, link.mark + 1
+        link.save()
+
+
+def intend(link: EventLink, *, here: Snapshot, send_updates: str) -> None:
+    """Keep what is about to be sent: should the answer be lost, this is what Google was given (R13, R17)."""
+    link.base_here = {"snapshot": snapshots.dump(here), "presence": Presence.PRESENT.value}
+    link.send_updates = send_updates
+    link.save(update_fields=["base_here", "send_updates"])
+
+
+def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: bool) -> None:
+    """
+    Link the event that an insert made, be this its answer or found later (R13).
+
+    An event found later may have been edited since: then what was sent is the base of both sides.
+    """
+    event = mapping.cleaned(dict(event))
+    facts = mapping.facts_of(event)
+    with transaction.atomic():
+        run.hold()
+        profiles = run.profiles_for(event, store.profiles_by_email(facts.addresses))
+        content = mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
+        current = EventLink.objects.select_for_update().get(pk=link.pk)
+        activity = store.load_activity(current.activity_id, lock=True)
+        sent = store.base_of(current.base_here)
+        here = sent or store.snapshot_here(activity, addresses=_invitable(activity), organizer=activity.organizer_id)
+        is_untouched = is_answer or sent is None or not _was_edited(event)
+        was_known = current.etag == str(event.get("etag", "")) or is_answer
+        current.event, current.etag = event, str(event.get("etag", ""))
+        current.ical_uid = facts.ical_uid
+        current.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
+        meet(run, activity, facts, joins=True)
+        _put_facts(activity, current, facts, profiles)
+        activity.save(update_fields=["google_organizer", "google_read_only_reason", "join_link", "other_guests"])
+        _claim_meeting(facts, activity, may_fail=True)
+        mark = current.mark
+        _settle(
+            current, here=here, google=content if is_untouched else here, presence=Presence.PRESENT, profiles=profiles
+        )
+        if not (is_untouched and was_known):
+            EventLink.objects.filter(pk=current.pk).update(is_marked=True, mark=mark + 1)
+        run.count("added", InGoogle)
+        run.note(
+            SyncOutcome.Action.ADDED,
+            rule="R13" if not is_answer else "R1",
+            reason="It qualifies and you are its Organizer." if is_answer else "Added by a session that was cut off.",
+            item=activity.subject,
+            direction=InGoogle,
+            link=current,
+        )
+
+
+def settle_pair(
+    run: Run,
+    pair: Pair,
+    *,
+    event: Mapping[str, Any],
+    to_here: Mapping[str, Any],
+    response: str | None = None,
+    status: str | None = None,
+    state: str = EventLink.State.LINKED,
+    reason: tuple[str, str] = ("", ""),
+    revive: bool = False,
+) -> None:
+    """
+    Apply to our rows what was decided about a pair, and let what both sides now hold be the base.
+
+    `event` is Google's newest version, the answer to our write if there was one. `reason` is rule and words of a frozen
+    link.
+
+    :raises ChangedHere: if a field that is to be written is not what was seen any more.
+    """
+    event = mapping.cleaned(dict(event))
+    facts = mapping.facts_of(event)
+    with transaction.atomic():
+        run.hold()
+        activity = store.load_activity(pair.activity.pk, lock=True)
+        _check_unchanged(pair, activity, to_here, touches_status=bool(status or revive))
+        _set_organizer(run, activity, pair.organized, link=pair.link)
+        if to_here:
+            _write_content(run, activity, to_here, pair)
+        if status or revive:
+            _write_status(run, activity, status or "", revive=revive)
+        _write_response(run, activity, response)
+        profiles = run.profiles_for(event, store.profiles_by_email(facts.addresses))
+        if pair.standing.is_organizer:
+            _write_others_answers(activity, facts, profiles, pair)
+            _put_facts(activity, pair.link, facts, profiles)
+        if not facts.is_cancelled:
+            meet(run, activity, facts)
+        activity.save()
+        google = mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
+        here_after = _patched(pair.here.now, to_here)
+        base_here, base_google = agreed_after(
+            _half(pair.here, here_after), _half(pair.google, google), is_organizer=pair.standing.is_organizer
+        )
+        link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
+        link.event, link.etag = event, str(event.get("etag", ""))
+        link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
+        _settle(
+            link,
+            here=base_here,
+            google=base_google,
+            presence=_presence_after(pair, status, revive=revive),
+            profiles=profiles,
+            state=state,
+            reason=reason,
+            mark=pair.link_mark,
+            content=google,
+        )
+
+
+def settle_frozen(run: Run, pair: Pair, *, rule: str, reason: str) -> None:
+    """Freeze a link: its base is kept for the day it qualifies again (R4)."""
+    with transaction.atomic():
+        run.hold()
+        activity = store.load_activity(pair.activity.pk, lock=True)
+        if not pair.facts.is_cancelled:
+            meet(run, activity, pair.facts)
+        unmark(pair.link, pair.link_mark, state=EventLink.State.FROZEN, rule=rule, reason=reason[:500])
+
+
+def relink(run: Run, pair: Pair, event: Mapping[str, Any]) -> None:
+    """Let content flow again from this fresh version of the event on (R4, R14)."""
+    store.observe_event(run, pair.link, event)
+    EventLink.objects.filter(pk=pair.link.pk).update(state=EventLink.State.LINKED, reason="", rule="")
+
+
+def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False) -> None:
+    """
+    This user's own session has met the event: they see the activity from now on (R8).
+
+    Only who `joins` is made a participant: somebody taken off here, whose copy of the event still lives, stays off.
+    """
+    address = next((guest.address for guest in facts.guests if guest.is_self), run.login)
+    rows = Participant.objects.filter(activity=activity, profile=run.me)
+    if joins and not rows.exists():
+        Participant.objects.create(
+            activity=activity,
+            profile=run.me,
+            response=facts.own_answer or _own_default(facts),
+            address=address,
+        )
+        return
+    rows.filter(displayed=False).update(displayed=True)
+    rows.filter(address="").update(address=address)
+
+
+def unmark(link: EventLink, mark: int, **values: Any) -> None:
+    """Take the mark off, unless it was set again since it was read; further columns are written in any case."""
+    if values:
+        EventLink.objects.filter(pk=link.pk).update(**values)
+    EventLink.objects.filter(pk=link.pk, mark=mark).update(is_marked=False)
+
+
+def unmark_activity(mark: ActivityMark) -> None:
+    """Take an activity's mark off, unless it was set again since it was read."""
+    ActivityMark.objects.filter(pk=mark.pk, mark=mark.mark).delete()
+
+
+def ignore_event(link: EventLink, *, rule: str, reason: str) -> None:
+    """The event does not come in (R2): kept in sight, without an activity."""
+    unmark(link, link.mark, rule=rule, reason=reason[:500], retry_at=None)
+
+
+def hand_over(run: Run, *, activity_id: int, organized: Organized) -> None:
+    """Give an activity that nobody organized to its Owner (R5)."""
+    with transaction.atomic():
+        run.hold()
+        activity = store.load_activity(activity_id, lock=True)
+        _set_organizer(run, activity, organized, link=None)
+
+
+# --- Parts -------------------------------------------------------------------------------------------------------
+
+
+def _settle(
+    link: EventLink,
+    *,
+    here: Snapshot | None,
+    google: Snapshot | None,
+    presence: Presence,
+    profiles: Mapping[str, int],
+    state: str = EventLink.State.LINKED,
+    reason: tuple[str, str] = ("", ""),
+    mark: int | None = None,
+    content: Snapshot | None = None,
+) -> None:
+    facts = facts_in(link)
+    answers = {str(profiles[guest.address]): guest.response for guest in facts.guests if guest.address in profiles}
+    seen = mark if mark is not None else link.mark
+    link.is_marked = link.is_marked and link.mark != seen
+    link.state, link.rule, link.reason = state, reason[0], reason[1][:500]
+    link.base_here = {"snapshot": snapshots.dump(here), "presence": presence.value} if here else None
+    link.base_google = {"snapshot": snapshots.dump(google), "answers": answers} if google else None
+    link.send_updates, link.attempts, link.retry_at = "", 0, None
+    link.settled_at = timezone.now()
+    link.save()
+
+
+def _put_content(activity: Activity, patch: Mapping[str, Any]) -> None:
+    """Set the fields that a column of the activity holds."""
+    for name in ("subject", "location", "notes", "is_private", "show_as_free"):
+        if name in patch:
+            setattr(activity, name, patch[name])
+    when = patch.get("when")
+    if isinstance(when, Days):
+        activity.set_days(first=when.first, last=when.last)
+    elif when is not None:
+        activity.time_zone = when.time_zone
+        activity.set_times(start=when.start, due=when.due)
+
+
+def _put_facts(activity: Activity, link: EventLink, facts: EventFacts, profiles: Mapping[str, int]) -> None:
+    activity.google_organizer = facts.organizer if len(facts.organizer) <= 254 else ""
+    activity.google_read_only_reason = facts.why_read_only
+    activity.join_link = facts.join_link
+    activity.other_guests = mapping.other_guests(link.event, profiles=profiles)
+
+
+def _write_content(run: Run, activity: Activity, patch: Mapping[str, Any], pair: Pair) -> None:
+    before = store.snapshot_here(activity, addresses=_invitable(activity), organizer=pair.organized.organizer)
+    _put_content(activity, patch)
+    if "reminder" in patch:
+        Participant.objects.filter(activity=activity, profile=pair.organized.organizer).update(
+            reminder_minutes=patch["reminder"]
+        )
+    if "people" in patch:
+        _write_people(run, activity, patch["people"], pair)
+    FieldChange.objects.bulk_create(
+        FieldChange(
+            activity=activity,
+            field=name,
+            before=snapshots.dump_value(getattr(before, name)),
+            after=snapshots.dump_value(value),
+            origin=FieldChange.Origin.GOOGLE,
+            at=timezone.now(),
+        )
+        for name, value in patch.items()
+    )
+    run.count("updated", Here)
+    run.note(
+        SyncOutcome.Action.UPDATED,
+        rule="R11",
+        reason=f"{label_of(tuple(patch))} changed in Google.",
+        item=activity.subject,
+        link=pair.link,
+        field=", ".join(patch),
+        here={name: snapshots.dump_value(getattr(before, name)) for name in patch},
+        google={name: snapshots.dump_value(value) for name, value in patch.items()},
+    )
+
+
+def _write_people(run: Run, activity: Activity, people: Iterable[int], pair: Pair) -> None:
+    wanted = set(people)
+    local = {person.profile_id: person for person in activity.participants.all()}
+    reachable = pair.here.now.people
+    gone = [person.pk for pk, person in local.items() if pk in reachable and pk not in wanted]
+    Participant.objects.filter(pk__in=gone).delete()
+    for person in sorted(wanted - local.keys()):
+        _add_participant(run, activity, person, pair.facts, pair.profiles, pair.google.now)
+
+
+def _add_participant(
+    run: Run, activity: Activity, person: int, facts: EventFacts, profiles: Mapping[str, int], content: Snapshot
+) -> None:
+    """R7, R8: named from the start, shown to them only after their own synchronization."""
+    guest = next((guest for guest in facts.guests if profiles.get(guest.address) == person), None)
+    is_google_organizer = profiles.get(facts.organizer) == person
+    address = guest.address if guest else (facts.organizer if is_google_organizer else "")
+    default = Participant.Response.ACCEPTED if is_google_organizer else Participant.Response.NEEDS_ACTION
+    Participant.objects.get_or_create(
+        activity=activity,
+        profile_id=person,
+        defaults={
+            "response": guest.response if guest else default,
+            "displayed": person == run.me.pk,
+            "address": address,
+            "reminder_minutes": content.reminder if person == run.me.pk else None,
+        },
+    )
+
+
+def _write_others_answers(activity: Activity, facts: EventFacts, profiles: Mapping[str, int], pair: Pair) -> None:
+    """
+    Show the answers that the Organizer's copy shows, of people who have not answered here since (R10).
+
+    Their own sessions remain the ones that send an answer given here.
+    """
+    before = (pair.link.base_google or {}).get("answers", {})
+    answers = {profiles[guest.address]: guest.response for guest in facts.guests if guest.address in profiles}
+    addresses = {profiles[guest.address]: guest.address for guest in facts.guests if guest.address in profiles}
+    for participant in activity.participants.all():
+        answer = answers.get(participant.profile_id)
+        if answer is not None and not participant.address:  # Google knows them by this address from now on (R7).
+            Participant.objects.filter(pk=participant.pk).update(address=addresses[participant.profile_id])
+        known = before.get(str(participant.profile_id), Participant.Response.NEEDS_ACTION)
+        is_own = participant.profile_id == pair.organized.organizer
+        if is_own or answer is None or answer == participant.response or participant.response != known:
+            continue
+        Participant.objects.filter(pk=participant.pk, response=participant.response).update(response=answer)
+
+
+def _write_response(run: Run, activity: Activity, response: str | None) -> None:
+    if response is None:
+        return
+    changed = Participant.objects.filter(activity=activity, profile=run.me).exclude(response=response)
+    if changed.update(response=response):
+        FieldChange.objects.create(
+            activity=activity, field="response", after=response, origin="google", by=run.me, at=timezone.now()
+        )
+
+
+def _write_status(run: Run, activity: Activity, status: str, *, revive: bool) -> None:
+    before = "deleted" if activity.deleted_at else activity.status
+    if revive:
+        activity.deleted_at = None
+        if activity.status == Activity.Status.CANCELED:
+            activity.status = Activity.Status.NOT_STARTED
+    else:
+        activity.status = status
+    FieldChange.objects.create(
+        activity=activity, field="status", before=before, after=activity.status, origin="google", at=timezone.now()
+    )
+
+
+def _set_organizer(run: Run, activity: Activity, organized: Organized, *, link: EventLink | None) -> None:
+    """R5: let the activity run by somebody else's calendar; who was replaced is in the journal."""
+    if organized.organizer == activity.organizer_id or not organized.reason:
+        return
+    before = activity.organizer_id
+    activity.organizer_id = organized.organizer
+    activity.save(update_fields=["organizer", "modified_at"])
+    FieldChange.objects.create(
+        activity=activity,
+        field="organizer",
+        before=before,
+        after=organized.organizer,
+        origin="google",
+        by=run.me,
+        at=timezone.now(),
+    )
+    if organized.organizer:
+        Participant.objects.get_or_create(
+            activity=activity, profile_id=organized.organizer, defaults={"response": Participant.Response.ACCEPTED}
+        )
+    outcome = run.note(
+        SyncOutcome.Action.TAKEN_OVER,
+        rule="R5",
+        reason=organized.reason,
+        item=activity.subject,
+        link=link,
+        field="organizer",
+        here=before,
+        google=organized.organizer,
+    )
+    SyncOutcome.objects.filter(pk=outcome.pk).update(activity=activity)
+
+
+def _check_unchanged(pair: Pair, activity: Activity, to_here: Mapping[str, Any], *, touches_status: bool) -> None:
+    """:raises ChangedHere: if somebody has changed meanwhile what is about to be written (R11)."""
+    now = store.snapshot_here(activity, addresses=_invitable(activity), organizer=pair.organized.organizer)
+    if any(getattr(now, name) != getattr(pair.here.now, name) for name in to_here):
+        raise ChangedHere
+    if touches_status and store.presence_here(activity) != pair.here.presence:
+        raise ChangedHere
+    if activity.organizer_id != pair.activity.organizer_id:
+        raise ChangedHere
+
+
+def _claim_meeting(facts: EventFacts, activity: Activity, *, may_fail: bool = False) -> None:
+    """
+    Make the activity the one of its meeting (R9).
+
+    :raises ChangedHere: if the meeting has one already.
+    """
+    try:
+        with transaction.atomic():
+            Meeting.objects.update_or_create(activity=activity, defaults={"key": meeting_key(facts)})
+    except IntegrityError as error:
+        if not may_fail:
+            raise ChangedHere from error
+
+
+def _journal_unknown_zone(run: Run, link: EventLink, content: Snapshot) -> None:
+    if name := mapping.unknown_zone(link.event):
+        run.note(
+            SyncOutcome.Action.REPLACED,
+            rule="R16",
+            reason=f"The time zone “{name}” is unknown; the offset was used.",
+            item=content.subject,
+            link=link,
+            field="when",
+            google=name,
+            is_resolved=True,
+        )
+
+
+def _import_words(facts: EventFacts, run: Run) -> str:
+    if not facts.guests:
+        return f"New in Google. It becomes a task with the tag “{run.tag()}”."
+    return f"New in Google. It becomes a task of category Meeting with the tag “{run.tag()}”."
+
+
+def _presence_after(pair: Pair, status: str | None, *, revive: bool) -> Presence:
+    if revive:
+        return Presence.PRESENT
+    return Presence.CANCELED if status == Activity.Status.CANCELED else pair.here.presence
+
+
+def _half(half: Any, now: Snapshot) -> Any:
+    return type(half)(now, half.base, half.presence, half.changed_at)
+
+
+def _patched(snapshot: Snapshot, patch: Mapping[str, Any]) -> Snapshot:
+    return Snapshot(**{name: patch.get(name, getattr(snapshot, name)) for name in snapshots.FIELDS})
+
+
+def _invitable(activity: Activity) -> dict[int, str]:
+    return store.addresses_of(activity.participants.values_list("profile_id", flat=True))
+
+
+def _own_default(facts: EventFacts) -> str:
+    return Participant.Response.ACCEPTED if facts.is_own else Participant.Response.NEEDS_ACTION
+
+
+def _was_edited(event: Mapping[str, Any]) -> bool:
+    """Whether somebody changed an event after it was made: Google tells creation to the second, changes finer."""
+    try:
+        created, updated = (datetime.fromisoformat(event[key].replace("Z", "+00:00")) for key in ("created", "updated"))
+    except (KeyError, ValueError, AttributeError):
+        return True
+    return abs((updated - created).total_seconds()) > 1.5 or int(event.get("sequence") or 0) > 0
