@@ -7,6 +7,7 @@ works on the same data. Variables of the real environment win over that file.
 
 import os
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
@@ -228,7 +229,7 @@ CELERY_BEAT_SCHEDULE = {
 # --- Logging -----------------------------------------------------------------------------------------------------
 # At lower levels these write addresses with tokens, and whole answers.
 _talkative = ["googleapiclient", "google_auth_httplib2", "google.auth", "oauthlib", "requests_oauthlib", "urllib3"]
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
