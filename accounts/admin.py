@@ -39,7 +39,7 @@ class ProfileAdmin(admin.ModelAdmin):
     readonly_fields = ["user", "photo"]
     inlines = [CommunicationOptionInline]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False  # It is made with the user.
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseInlineFormSet, change: bool) -> None:
@@ -64,19 +64,19 @@ class ExternalAccountAdmin(admin.ModelAdmin):
     list_filter = ["status", "paused"]
     list_select_related = ["profile"]
     search_fields = ["login", "profile__full_name"]
-    fields = [
-        "login", "profile", "provider", "subject", "status", "status_reason", "paused", "granted_scopes", "connected_at",
+    readonly_fields = [
+        "login", "profile", "provider", "subject", "status", "status_reason", "granted_scopes", "connected_at",
     ]  # fmt: skip
-    readonly_fields = [name for name in fields if name != "paused"]
+    fields = [*readonly_fields, "paused"]
     actions = ["pause", "resume"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ExternalAccount]:
         return super().get_queryset(request).defer("encrypted_credentials")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: ExternalAccount | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         return False  # Its links and sessions would go with it. Deleting at Your profile keeps them (R22).
 
     @admin.action(description=_("Pause synchronization"), permissions=["change"])

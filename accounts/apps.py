@@ -9,4 +9,4 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import receivers  # noqa: F401, PLC0415 - connects the receivers
+        from accounts import receivers  # noqa: F401 - connects the receivers

@@ -104,10 +104,11 @@ class ProfileForm(StyledForm, forms.ModelForm):
         if photo.image.format not in {"PNG", "JPEG"}:
             raise ValidationError(_("This is neither a PNG nor a JPEG."))
         if max(photo.image.size) > PHOTO_SIDE:
-            raise ValidationError(_("This photo is more than %(side)d pixels wide or high."), params={"side": PHOTO_SIDE})
+            words = _("This photo is more than %(side)d pixels wide or high.")
+            raise ValidationError(words, params={"side": PHOTO_SIDE})
         return photo
 
-    def save(self, commit: bool = True) -> Profile:
+    def save(self, commit: bool = True) -> Profile:  # noqa: ARG002 - the base has it
         profile: Profile = super().save(commit=False)
         profile.save(update_fields=["full_name", "job_title", "time_zone"])
         profile.user.email = self.cleaned_data["email"]

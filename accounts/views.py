@@ -137,8 +137,8 @@ def settings_page(request: UserRequest) -> HttpResponse:
         response = redirect("accounts:settings")
         response.set_cookie("theme", form.cleaned_data["theme"], max_age=YEAR, samesite="Lax")
         return response
-    account = request.user.profile.google_account
-    return render(request, "accounts/settings.html", {"form": form, "account": account}, status=422 if form.errors else 200)
+    context = {"form": form, "account": request.user.profile.google_account}
+    return render(request, "accounts/settings.html", context, status=422 if form.errors else 200)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
