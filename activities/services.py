@@ -104,6 +104,8 @@ def edit(
     """
     Change fields of an activity; what is not given stays. Returns the activity as it is now.
 
+    What becomes a meeting is shown in the calendar unless `show_in_calendar` is given. What is not final has no result.
+
     :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
     """
     activity = Activity.objects.select_for_update().get(pk=activity.pk)
@@ -115,7 +117,10 @@ def edit(
         setattr(activity, name, value)
     if start or due or days or time_zone:
         _change_when(activity, start=start, due=due, days=days, time_zone=time_zone)
-    _follow_rules_of_the_form(activity, before)
+    if activity.category == Activity.Category.MEETING != before["category"] and "show_in_calendar" not in values:
+        activity.show_in_calendar = True
+    if not activity.is_final:
+        activity.result = activity.result_details = ""
     changes = {name: value for name, value in field_values(activity).items() if value != before[name]}
     if not changes:
         return activity
@@ -398,14 +403,6 @@ def _change_when(
     if start and not due:  # Moving Start keeps the duration.
         due = start + (activity.due - activity.start)
     _set_when(activity, start=start or activity.start, due=due, days=days)
-
-
-def _follow_rules_of_the_form(activity: Activity, before: dict[str, Any]) -> None:
-    is_meeting_now = activity.category == Activity.Category.MEETING != before["category"]
-    if is_meeting_now:
-        activity.show_in_calendar = True
-    if not activity.is_final:
-        activity.result = activity.result_details = ""
 
 
 def _let_take_part(activity: Activity, *, profile: Profile | None, by: Profile, now: datetime) -> bool:

@@ -73,6 +73,15 @@ class Week:
     hours: int
 
     @property
+    def first_minute(self) -> int:
+        return self.first_hour * 60
+
+    @property
+    def last_hour(self) -> int:
+        """When the grid ends."""
+        return self.first_hour + self.hours
+
+    @property
     def is_empty(self) -> bool:
         return not self.bars and not any(day.blocks for day in self.days)
 

@@ -1,0 +1,248 @@
+"""What the section shows: the quick filters, the filtered list, the week of one or several employees."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Profile
+from activities import week
+from activities.models import Activity, Participant, Tag
+
+PERIODS = {
+    "yesterday": _("Yesterday"),
+    "today": _("Today"),
+    "tomorrow": _("Tomorrow"),
+    "previous_week": _("Previous week"),
+    "current_week": _("Current week"),
+    "next_week": _("Next week"),
+    "any": _("Any time"),
+}
+WEEKS = {"previous_week": -1, "current_week": 0, "next_week": 1}  # Counted from the current one.
+DEFAULT_PERIOD = "current_week"
+SORTABLE = ("subject", "status", "start", "due", "category", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """
+    The quick filters of the section, as the address has them.
+
+    `days` are the first and the last day of the period in the reader's zone, both included; None is any time.
+    """
+
+    period: str
+    days: tuple[date, date] | None
+    employees: tuple[Profile, ...]
+    everybody: bool = False
+    tag: Tag | None = None
+    search: str = ""
+    show_canceled: bool = False
+    own: Profile | None = field(default=None, compare=False)  # Whose filters these are.
+
+    @property
+    def are_default(self) -> bool:
+        """Whether nothing is filtered but what always is: the current week of oneself."""
+        return (
+            self.period == DEFAULT_PERIOD
+            and self.employees == (self.own,)
+            and not (self.everybody or self.tag or self.search or self.show_canceled)
+        )
+
+    def pairs(self, **changes: Any) -> list[tuple[str, Any]]:
+        """
+        Return the filters as name and value pairs of an address, some of them changed; what is default is left out.
+
+        The period is left to the caller: a list has one, a calendar shows the week of a date.
+        """
+        changed = replace(self, **changes)
+        pairs: list[tuple[str, Any]] = []
+        if changed.everybody:
+            pairs.append(("employee", "all"))
+        elif changed.employees and changed.employees != (self.own,):
+            pairs += [("employee", employee.pk) for employee in changed.employees]
+        if changed.tag:
+            pairs.append(("tag", changed.tag.pk))
+        if changed.search:
+            pairs.append(("search", changed.search))
+        if changed.show_canceled:
+            pairs.append(("show_canceled", 1))
+        return pairs
+
+
+def read_filters(values: Mapping[str, Any], *, profile: Profile, now: datetime) -> Filters:
+    """
+    Read the filters of an address. `values` is a QueryDict; what makes no sense counts as not given.
+
+    A search without a period looks at any time and at everybody, since who searches does not know where to look.
+    """
+    today = now.astimezone(profile.zone).date()
+    search = str(values.get("search") or "").strip()
+    asked = _employees_asked_for(values)
+    period, days = _period(values, today=today, default="any" if search else DEFAULT_PERIOD)
+    employees = tuple(Profile.objects.filter(pk__in=asked, user__is_active=True))
+    everybody = "all" in values.getlist("employee") or (bool(search) and not employees)  # type: ignore[attr-defined]
+    tag_id = _number(values.get("tag"))
+    return Filters(
+        period=period,
+        days=days,
+        employees=() if everybody else _oneself_first(employees, profile) or (profile,),
+        everybody=everybody,
+        tag=Tag.objects.visible_to(profile).filter(pk=tag_id).first() if tag_id else None,
+        search=search,
+        show_canceled=values.get("show_canceled") == "1",
+        own=profile,
+    )
+
+
+def find(*, filters: Filters, profile: Profile, in_calendar: bool = False) -> QuerySet[Activity]:
+    """Return the activities the filters let through, of those the person may see (R8). They carry what a page shows."""
+    found = _in_period(Activity.objects.visible_to(profile).of_the_section(), filters=filters, zone=profile.zone)
+    if not filters.everybody:
+        found = found.of_employees(list(filters.employees))
+    if in_calendar:
+        found = found.filter(show_in_calendar=True)
+    if not filters.show_canceled:
+        found = found.exclude(status=Activity.Status.CANCELED)
+    if filters.tag:
+        found = found.filter(tags=filters.tag)
+    if filters.search:
+        text = filters.search
+        found = found.filter(Q(subject__icontains=text) | Q(location__icontains=text) | Q(notes__icontains=text))
+    return with_what_a_page_shows(found, profile=profile)
+
+
+def with_what_a_page_shows(activities: QuerySet[Activity], *, profile: Profile) -> QuerySet[Activity]:
+    """Load people and tags along: of the tags only those this person may see, as `visible_tags` (R1)."""
+    return activities.select_related("owner", "series").prefetch_related(
+        Prefetch("tags", queryset=Tag.objects.visible_to(profile), to_attr="visible_tags"),
+        Prefetch("participants", queryset=Participant.objects.select_related("profile")),
+    )
+
+
+def is_section_empty(profile: Profile) -> bool:
+    """Whether there is nothing at all this person could find, whatever the filters."""
+    return not Activity.objects.visible_to(profile).of_the_section().exists()
+
+
+def sort(activities: QuerySet[Activity], *, order: str) -> QuerySet[Activity]:
+    """Order a list by a column, downwards with "-" before it. What is no column counts as "start"."""
+    column = order.removeprefix("-")
+    if column not in SORTABLE:
+        order = column = "start"
+    if column == "owner":
+        expression: Any = F("owner__full_name")
+    elif column == "subject":
+        expression = Lower("subject")
+    else:
+        expression = F(column)
+    ordered = expression.desc(nulls_last=True) if order.startswith("-") else expression.asc(nulls_last=True)
+    return activities.order_by(ordered, "start", "id")
+
+
+@dataclass(frozen=True, slots=True)
+class Busy:
+    """Of an activity a colleague may not read, only whose it is; the layout knows when (R8)."""
+
+    people: tuple[str, ...]
+
+
+def week_of(*, filters: Filters, profile: Profile, first: date) -> tuple[week.Week, list[Activity]]:
+    """
+    Return the calendar week that begins on a day, in the reader's zone, and the activities in it.
+
+    The payload of an entry is the Activity, or Busy where a colleague is not free and may keep the reason (R8).
+    """
+    days = week.days_from(first)
+    of_the_week = replace(filters, days=(days[0], days[-1]))
+    activities = list(find(filters=of_the_week, profile=profile, in_calendar=True))
+    entries = [_entry(activity, payload=activity) for activity in activities]
+    entries += _busy_entries(of_the_week, profile=profile)
+    return week.lay_out(entries, days=days, zone=profile.zone), activities
+
+
+def _busy_entries(filters: Filters, *, profile: Profile) -> list[week.Entry]:
+    colleagues = [employee for employee in filters.employees if employee != profile]
+    if not colleagues or filters.tag or filters.search:  # Whether it would match is nobody else's to know.
+        return []
+    busy = _in_period(Activity.objects.busy_for(profile).of_the_section(), filters=filters, zone=profile.zone)
+    busy = busy.of_employees(colleagues).filter(show_in_calendar=True, show_as_free=False)
+    busy = busy.exclude(status=Activity.Status.CANCELED)
+    taking_part = Participant.objects.filter(profile__in=colleagues).exclude(response=Participant.Response.DECLINED)
+    return [
+        _entry(activity, payload=Busy(tuple(person.profile.full_name for person in activity.participants.all())))
+        for activity in busy.only("start", "due", "all_day", "start_date", "due_date").prefetch_related(
+            Prefetch("participants", queryset=taking_part.select_related("profile"))
+        )
+    ]
+
+
+def _entry(activity: Activity, *, payload: Any) -> week.Entry:
+    days = (activity.start_date, activity.due_date) if activity.start_date and activity.due_date else None
+    return week.Entry(activity.start, activity.due, days, payload)
+
+
+def _in_period(activities: Any, *, filters: Filters, zone: zoneinfo.ZoneInfo) -> Any:
+    """Keep what happens in the period; the days of an all-day activity are the same in every zone (R16)."""
+    if filters.days is None:
+        return activities
+    first, last = filters.days
+    start = datetime.combine(first, time.min, tzinfo=zone).astimezone(UTC)
+    end = datetime.combine(last + timedelta(days=1), time.min, tzinfo=zone).astimezone(UTC)
+    timed = activities.filter(all_day=False).overlapping(start=start, end=end).values("pk")
+    return activities.filter(Q(all_day=True, start_date__lte=last, due_date__gte=first) | Q(pk__in=timed))
+
+
+def _period(values: Mapping[str, Any], *, today: date, default: str) -> tuple[str, tuple[date, date] | None]:
+    """Return the period's name and days. A `date` asks for the week it lies in, which has no name of its own."""
+    day = read_date(values.get("date"))
+    monday = week.first_day_of_week(today)
+    period = str(values.get("period") or "")
+    if period not in PERIODS:
+        if day:
+            first = week.first_day_of_week(day)
+            return name_of_week(first, today=today), (first, first + timedelta(days=6))
+        period = default
+    shifts = {"yesterday": -1, "today": 0, "tomorrow": 1}
+    if period in shifts:
+        on = today + timedelta(days=shifts[period])
+        return period, (on, on)
+    if period in WEEKS:
+        first = monday + timedelta(weeks=WEEKS[period])
+        return period, (first, first + timedelta(days=6))
+    return period, None
+
+
+def name_of_week(first: date, *, today: date) -> str:
+    """Return the period a week is, counted from today; "week" for one farther away."""
+    weeks = (first - week.first_day_of_week(today)).days // 7
+    return next((name for name, distance in WEEKS.items() if distance == weeks), "week")
+
+
+def _employees_asked_for(values: Any) -> list[int]:
+    return [number for value in values.getlist("employee") if (number := _number(value))]
+
+
+def _oneself_first(employees: Iterable[Profile], oneself: Profile) -> tuple[Profile, ...]:
+    return tuple(sorted(employees, key=lambda employee: (employee != oneself, employee.full_name, employee.pk)))
+
+
+def _number(value: Any) -> int | None:
+    text = str(value or "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
+
+
+def read_date(value: Any) -> date | None:
+    """Return the day of an ISO date, if it is one the calendar can show a week around."""
+    try:
+        day = date.fromisoformat(str(value or ""))
+    except ValueError:
+        return None
+    return day if date(1970, 1, 8) < day < date(9000, 1, 1) else None

@@ -1,0 +1,401 @@
+"""The pages of the section. Who may see what is decided in one place: `Activity.objects.visible_to`."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.http import UserRequest
+from accounts.models import CommunicationOption, Profile
+from activities import feed, forms, selectors, services, week, words
+from activities.models import Activity, Participant, Tag
+
+ROWS_ON_A_PAGE = 50
+PEOPLE_OFFERED = 200  # In the filter's menu; more would be no menu any more.
+
+
+@login_required
+@require_safe
+def section(request: UserRequest) -> HttpResponse:
+    """The calendar or the list. A search without a view is shown as a list, which can be read from top to bottom."""
+    profile, now = request.user.profile, timezone.now()
+    filters = selectors.read_filters(request.GET, profile=profile, now=now)
+    view = request.GET.get("view") or ("list" if filters.search else "calendar")
+    if view == "list":
+        return _list(request, filters=filters, now=now)
+    return _calendar(request, filters=filters, now=now)
+
+
+def _calendar(request: UserRequest, *, filters: selectors.Filters, now: datetime) -> HttpResponse:
+    profile = request.user.profile
+    here = now.astimezone(profile.zone)
+    today = here.date()
+    chosen = _chosen_day(request, filters=filters, today=today)
+    first = week.first_day_of_week(chosen)
+    this_week = week.first_day_of_week(today)
+    laid_out, activities = selectors.week_of(filters=filters, profile=profile, first=first)
+    is_this_week = first == this_week
+
+    def address(day: date | None) -> str:
+        return _address(filters, view="calendar", date=day)
+
+    context = _filters_context(request, filters=filters, view="calendar", kept=[("date", chosen)]) | {
+        "week": laid_out,
+        "activities": activities,
+        "days": [
+            {
+                "date": day.date,
+                "blocks": day.blocks,
+                "address": address(day.date),
+                "is_today": day.date == today,
+                "is_chosen": day.date == chosen,
+                "is_weekend": day.date.weekday() >= 5,
+            }
+            for day in laid_out.days
+        ],
+        "chosen_column": (chosen - first).days + 1,
+        "first": first,
+        "last": laid_out.days[-1].date,
+        "range": words.range_of_days(first, laid_out.days[-1].date),
+        "week_number": first.isocalendar().week,
+        "hours": [f"{hour:02}:00" for hour in range(laid_out.first_hour, laid_out.last_hour)],
+        "zone_name": f"{here:%Z}",
+        "now": now,
+        "minutes_now": here.hour * 60 + here.minute,
+        "is_now_shown": is_this_week and laid_out.first_hour <= here.hour < laid_out.last_hour,
+        "previous": address(chosen - timedelta(weeks=1)),
+        "next": address(chosen + timedelta(weeks=1)),
+        "to_today": address(None),
+        "other_view": _address(filters, view="list", date=None if is_this_week else first),
+        "new_query": "&calendar=1" + ("" if chosen == today else f"&start={chosen}"),
+        "period_name": selectors.PERIODS.get(selectors.name_of_week(first, today=today)),
+        "periods": [
+            (
+                selectors.PERIODS[name],
+                address(today + timedelta(weeks=weeks)),
+                first == this_week + timedelta(weeks=weeks),
+            )
+            for name, weeks in selectors.WEEKS.items()
+        ],
+    }
+    return render(request, "activities/calendar.html", context)
+
+
+def _chosen_day(request: UserRequest, *, filters: selectors.Filters, today: date) -> date:
+    """Return the day that lies in the week to show, and is the one shown on a phone."""
+    day = selectors.read_date(request.GET.get("date"))
+    if day:
+        return day
+    return filters.days[0] if filters.days and _is_elsewhere(filters) else today
+
+
+def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) -> HttpResponse:
+    profile = request.user.profile
+    order = request.GET.get("sort") or "start"
+    found = selectors.sort(selectors.find(filters=filters, profile=profile), order=order)
+    page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
+    day = selectors.read_date(request.GET.get("date"))
+    by_date = day is not None and request.GET.get("period") not in selectors.PERIODS
+    kept: list[tuple[str, Any]] = [("date", day)] if by_date else [("period", filters.period)]
+    context = _filters_context(request, filters=filters, view="list", kept=kept) | {
+        "page": page,
+        "activities": list(page.object_list),
+        "columns": _columns(request, order=order),
+        "now": now,
+        "is_section_empty": not page.paginator.count and selectors.is_section_empty(profile),
+        "new_query": "",
+        "other_view": _address(filters, view="calendar", date=filters.days[0] if _is_elsewhere(filters) else None),
+        "periods": [
+            (label, _address(filters, view="list", period=name), name == filters.period)
+            for name, label in selectors.PERIODS.items()
+        ],
+        "period_name": selectors.PERIODS.get(filters.period),
+        "first": filters.days and filters.days[0],
+        "last": filters.days and filters.days[1],
+    }
+    return render(request, "activities/list.html", context)
+
+
+def _is_elsewhere(filters: selectors.Filters) -> bool:
+    return filters.days is not None and filters.period not in ("current_week", "today")
+
+
+def _columns(request: UserRequest, *, order: str) -> list[dict[str, str]]:
+    """Return the sortable columns: their words, where their links lead, and which way they sort now."""
+    labels = [_("Subject"), _("Status"), _("Start"), _("Due"), _("Category"), _("Owner")]
+    columns = []
+    for name, label in zip(selectors.SORTABLE, labels, strict=True):
+        query = request.GET.copy()
+        query["view"] = "list"
+        query.pop("page", None)
+        query["sort"] = f"-{name}" if order == name else name
+        direction = {name: "ascending", f"-{name}": "descending"}.get(order, "")
+        columns.append({"name": name, "label": label, "address": f"?{query.urlencode()}", "direction": direction})
+    return columns
+
+
+def _address(
+    filters: selectors.Filters, *, view: str, period: str | None = None, date: date | None = None, **changes: Any
+) -> str:
+    """Return the address of a view with these filters."""
+    pairs: list[tuple[str, Any]] = [("view", view)]
+    pairs += [(name, value) for name, value in (("period", period), ("date", date)) if value]
+    return f"?{urlencode(pairs + filters.pairs(**changes))}"
+
+
+def _filters_context(
+    request: UserRequest, *, filters: selectors.Filters, view: str, kept: list[tuple[str, Any]]
+) -> dict[str, Any]:
+    """Return what the bar of quick filters needs: every choice is a link that keeps the others."""
+    profile = request.user.profile
+    kept = [*kept, *(("sort", order) for order in request.GET.getlist("sort")[:1])]
+
+    def address(**changes: Any) -> str:
+        return f"?{urlencode([('view', view), *kept, *filters.pairs(**changes)])}"
+
+    colleagues = Profile.objects.filter(user__is_active=True).exclude(pk__in=[one.pk for one in filters.employees])
+    tags = Tag.objects.visible_to(profile)
+    return {
+        "view": view,
+        "filters": filters,
+        "employees": [
+            (one, address(employees=tuple(other for other in filters.employees if other != one)))
+            for one in filters.employees
+        ],
+        "employees_to_add": [
+            (one, address(employees=(*filters.employees, one), everybody=False))
+            for one in colleagues.order_by("full_name", "pk")[:PEOPLE_OFFERED]
+        ],
+        "add_everybody": address(everybody=True),
+        "only_oneself": address(employees=(profile,), everybody=False),
+        "tags": [(tag, address(tag=tag)) for tag in tags],
+        "any_tag": address(tag=None),
+        # The small form of the bar sends these along with the text and the box it shows.
+        "hidden_pairs": [("view", view), *kept, *filters.pairs(search="", show_canceled=False)],
+    }
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def new(request: UserRequest) -> HttpResponse:
+    """Make an activity. The address may say kind, category, start and due."""
+    profile, now = request.user.profile, timezone.now()
+    kind = Activity.Kind.CALL if request.GET.get("kind") == Activity.Kind.CALL else Activity.Kind.TASK
+    initial = forms.initial_of_new(profile=profile, asked=request.GET, now=now)
+    form = forms.ActivityForm(request.POST if request.method == "POST" else None, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            activity = services.create(by=profile, now=now, kind=kind, **form.values())
+        except services.UnableToChange as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("Created “%(subject)s”.") % {"subject": activity})
+            return redirect("activities:detail", activity_id=activity.pk)
+    is_meeting = initial["category"] == Activity.Category.MEETING
+    title = _("New meeting") if is_meeting else (_("New call") if kind == Activity.Kind.CALL else _("New task"))
+    context = {"form": form, "title": title, "organizer": profile}
+    return render(request, "activities/new.html", context, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def detail(request: UserRequest, activity_id: int) -> HttpResponse:
+    """The activity page. A POST saves its form."""
+    activity = _visible_activity(request, activity_id)
+    profile, now = request.user.profile, timezone.now()
+    reason = services.why_read_only(activity=activity, profile=profile)
+    form = forms.ActivityForm(
+        request.POST if request.method == "POST" else None,
+        initial=forms.initial_of(activity),
+        activity=activity,
+        read_only_reason=reason,
+    )
+    if request.method == "POST" and form.is_valid():
+        try:
+            services.edit(activity=activity, by=profile, now=now, **form.changes())
+        except services.UnableToChange as error:
+            form.add_error(None, str(error))
+        else:
+            messages.success(request, _("Saved."))
+            return _back_to(activity, profile=profile)
+    context = _detail_context(request, activity=activity, form=form, now=now)
+    return render(request, "activities/detail.html", context, status=422 if form.is_bound else 200)
+
+
+def _detail_context(
+    request: UserRequest, *, activity: Activity, form: forms.ActivityForm, now: datetime
+) -> dict[str, Any]:
+    profile = request.user.profile
+    participants = list(activity.participants.all())
+    tags = Tag.objects.visible_to(profile)
+    put_on = {tag.pk for tag in activity.visible_tags}
+    return {
+        "activity": activity,
+        "activities": [activity],
+        "form": form,
+        "now": now,
+        "read_only_reason": form.read_only_reason,
+        "participants": participants,
+        "fixed": {one.profile_id for one in participants if _is_fixed(activity, one.profile)},
+        "unreachable": _without_email([one.profile_id for one in participants]),
+        "waiting": [one.profile for one in participants if not one.displayed],
+        "own": next((one for one in participants if one.profile_id == profile.pk), None),
+        "answers": [
+            (Participant.Response.ACCEPTED, _("Accept"), "check"),
+            (Participant.Response.TENTATIVE, _("Maybe"), "question"),
+            (Participant.Response.DECLINED, _("Decline"), "x"),
+        ],
+        "participant_form": forms.ParticipantForm(activity=activity),
+        "guests": [guest for guest in activity.other_guests if isinstance(guest, dict)],
+        "lines": feed.lines_of(activity, zone=profile.zone),
+        "tags_to_offer": [tag for tag in tags if tag.pk not in put_on],
+        "new_tag_kinds": [
+            (kind.value, kind.label)
+            for kind in Tag.Kind
+            if kind == Tag.Kind.PRIVATE or request.user.has_perm(f"activities.add_{kind.value}_tag")
+        ],
+        "are_tags_open": "tags" in request.GET,
+        "why_not_deletable": services.why_not_deletable(activity=activity, profile=profile),
+        "is_elsewhere": activity.time_zone != profile.time_zone and not activity.all_day,
+    }
+
+
+def _is_fixed(activity: Activity, profile: Profile) -> bool:
+    return services.why_not_removable(activity=activity, profile=profile) is not None
+
+
+def _without_email(profile_ids: list[int]) -> set[int]:
+    """Return who of these people cannot be invited by mail: they have no address (R7)."""
+    emails = CommunicationOption.objects.filter(kind=CommunicationOption.Kind.EMAIL, profile__in=profile_ids)
+    return set(profile_ids) - set(emails.values_list("profile_id", flat=True))
+
+
+@login_required
+@require_POST
+def copy(request: UserRequest, activity_id: int) -> HttpResponse:
+    activity = _visible_activity(request, activity_id)
+    made = services.copy(activity=activity, by=request.user.profile, now=timezone.now())
+    messages.success(request, _("This is the copy. It carries no tags, and is not in Google."))
+    return redirect("activities:detail", activity_id=made.pk)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: UserRequest, activity_id: int) -> HttpResponse:
+    """Ask, or do it. With a script the activity page asks the same in a dialog."""
+    activity = _visible_activity(request, activity_id)
+    profile = request.user.profile
+    if request.method == "POST":
+        try:
+            services.delete(activity=activity, by=profile, now=timezone.now())
+        except services.UnableToChange as error:
+            messages.error(request, str(error))
+            return redirect("activities:detail", activity_id=activity.pk)
+        messages.success(request, _("Deleted “%(subject)s”.") % {"subject": activity})
+        return redirect("activities:section")
+    context = {
+        "activity": activity,
+        "why_not_deletable": services.why_not_deletable(activity=activity, profile=profile),
+    }
+    return render(request, "activities/delete.html", context)
+
+
+@login_required
+@require_POST
+def answer(request: UserRequest, activity_id: int) -> HttpResponse:
+    """Give one's own answer."""
+    activity = _visible_activity(request, activity_id)
+    response = request.POST.get("response", "")
+    if response not in Participant.Response.values:
+        messages.error(request, _("Choose Accept, Maybe or Decline."))
+        return _back_to(activity, profile=request.user.profile, part="participants")
+    try:
+        services.respond(activity=activity, profile=request.user.profile, response=response, now=timezone.now())
+    except services.UnableToChange as error:
+        messages.error(request, str(error))
+    return _back_to(activity, profile=request.user.profile, part="participants")
+
+
+@login_required
+@require_POST
+def add_participant(request: UserRequest, activity_id: int) -> HttpResponse:
+    activity = _visible_activity(request, activity_id)
+    form = forms.ParticipantForm(request.POST, activity=activity)
+    if form.is_valid():
+        profile = form.cleaned_data["profile"]
+        try:
+            services.add_participant(activity=activity, profile=profile, by=request.user.profile, now=timezone.now())
+        except services.UnableToChange as error:
+            messages.error(request, str(error))
+    else:
+        messages.error(request, _("Choose a person to add."))
+    return _back_to(activity, profile=request.user.profile, part="participants")
+
+
+@login_required
+@require_POST
+def remove_participant(request: UserRequest, activity_id: int, profile_id: int) -> HttpResponse:
+    activity = _visible_activity(request, activity_id)
+    profile = get_object_or_404(Profile, pk=profile_id, participations__activity=activity)
+    try:
+        services.remove_participant(activity=activity, profile=profile, by=request.user.profile, now=timezone.now())
+    except services.UnableToChange as error:
+        messages.error(request, str(error))
+    return _back_to(activity, profile=request.user.profile, part="participants")
+
+
+@login_required
+@require_POST
+def add_tag(request: UserRequest, activity_id: int) -> HttpResponse:
+    """Put a tag on: an existing one by `tag`, or one by `name` and `kind`, which is made when there is none."""
+    activity = _visible_activity(request, activity_id)
+    profile = request.user.profile
+    try:
+        if "tag" in request.POST:
+            number = request.POST["tag"]
+            tag = get_object_or_404(Tag.objects.visible_to(profile), pk=number if number.isdecimal() else 0)
+        else:
+            kind = request.POST.get("kind", Tag.Kind.PRIVATE)
+            tag = services.make_tag(name=request.POST.get("name", ""), kind=kind, by=profile)
+        services.add_tag(activity=activity, tag=tag, by=profile, now=timezone.now())
+    except services.UnableToTag as error:
+        messages.error(request, str(error))
+    return _back_to(activity, profile=profile, part="tags")
+
+
+@login_required
+@require_POST
+def remove_tag(request: UserRequest, activity_id: int, tag_id: int) -> HttpResponse:
+    activity = _visible_activity(request, activity_id)
+    profile = request.user.profile
+    tag = get_object_or_404(Tag.objects.visible_to(profile), pk=tag_id)
+    services.remove_tag(activity=activity, tag=tag, by=profile, now=timezone.now())
+    return _back_to(activity, profile=profile, part="tags")
+
+
+def _visible_activity(request: UserRequest, activity_id: int) -> Activity:
+    """:raises Http404: if there is none, or none the person may see (R8)."""
+    profile = request.user.profile
+    activities = Activity.objects.visible_to(profile).of_the_section().select_related("organizer", "reporter")
+    return get_object_or_404(selectors.with_what_a_page_shows(activities, profile=profile), pk=activity_id)
+
+
+def _back_to(activity: Activity, *, profile: Profile, part: str = "") -> HttpResponse:
+    """Go back to the activity, or to the section when the change took it out of the person's sight."""
+    if not Activity.objects.visible_to(profile).filter(pk=activity.pk).exists():
+        return redirect("activities:section")
+    address = reverse("activities:detail", args=[activity.pk])
+    if part == "tags":
+        return redirect(f"{address}?tags=1#tags")
+    return redirect(f"{address}#{part}" if part else address)
