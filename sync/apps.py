@@ -9,4 +9,4 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import receivers  # noqa: F401 - connects the receivers
+        from sync import checks, receivers  # noqa: F401 - registers the checks, connects the receivers

@@ -12,8 +12,6 @@ from activities.models import Tag
 from creatio_sync.forms import StyledForm, Switch
 from sync.models import SyncSettings
 
-MAIN_CALENDAR = "primary"
-
 
 class SetUpForm(StyledForm, forms.ModelForm):
     """

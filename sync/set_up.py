@@ -2,16 +2,49 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
+from accounts.encryption import UnableToDecrypt
 from accounts.models import ExternalAccount
 from sync import marks
+from sync.google import errors, oauth
+from sync.google.gateway import CalendarGateway
 from sync.models import SyncedCalendar, SyncSettings
 
+logger = logging.getLogger(__name__)
+
+MAIN_CALENDAR = "primary"
 CHANGES_THE_SELECTION = {"sync_from", "tag", "calendar_id"}
+
+
+def main_calendar(account: ExternalAccount) -> list[tuple[str, str]]:
+    """Return the one calendar that every account has, as a choice of the form."""
+    return [(MAIN_CALENDAR, _("%s (main calendar)") % account.login)]
+
+
+def calendars(account: ExternalAccount) -> list[tuple[str, str]]:
+    """Return the calendars that Google lists for an account, as choices; the main one alone when it does not answer."""
+    choices = main_calendar(account)
+    if not oauth.may_list_calendars(account) or account.status != ExternalAccount.Status.CONNECTED:
+        return choices
+    try:
+        listed = CalendarGateway(account=account, sleep=_give_up).list_calendars()
+    except (errors.GoogleError, UnableToDecrypt) as error:
+        logger.info("The calendars of account %s could not be listed: %s", account.pk, type(error).__name__)
+        return choices
+    others = [entry for entry in listed if not entry.get("primary")]
+    names = [entry.get("summaryOverride") or entry.get("summary") or entry["id"] for entry in others]
+    return choices + [(entry["id"], name) for entry, name in zip(others, names, strict=True)]
+
+
+def _give_up(_seconds: float) -> None:
+    """A person waits for this answer: no second try."""
+    raise errors.GoogleUnavailable("Google did not answer in time.")
 
 
 @transaction.atomic

@@ -11,6 +11,7 @@ CONFLICT = "activities/synchronization/conflicts/<int:outcome_id>/"
 
 urlpatterns = [
     path("activities/synchronization/", views.set_up, name="set-up"),
+    path("activities/synchronization/calendars/", views.calendars, name="calendars"),
     path("activities/synchronization/preview/", views.preview, name="preview"),
     path("activities/synchronize-now/", views.synchronize_now, name="synchronize-now"),
     path("activities/synchronization/sessions/", views.sessions, name="sessions"),

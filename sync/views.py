@@ -22,12 +22,14 @@ from accounts.http import UserRequest
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import conflicts as journal
-from sync import engine, marks
+from sync import marks
+from sync import preview as planning
 from sync import sessions as runs
 from sync import set_up as setting_up
-from sync.forms import MAIN_CALENDAR, SetUpForm
-from sync.google import errors
+from sync.forms import SetUpForm
+from sync.google import errors, oauth
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
+from sync.run import NotSetUp
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ SESSIONS_A_PAGE = 20
 OUTCOMES_A_PAGE = 50
 PROBLEMS_IN_A_LIST = 3  # Of one session; the rest stand on its own page.
 LATEST_SESSIONS = 5  # On the set-up page.
+NO_CHANGES = (SyncOutcome.Action.FROZEN, SyncOutcome.Action.REPLACED, SyncOutcome.Action.PARKED)
 STOP_POLLING = 286  # htmx asks no more after an answer with this status.
 
 
@@ -47,9 +50,7 @@ def set_up(request: UserRequest) -> HttpResponse:
         return render(request, "sync/no_account.html", {"can_connect": bool(site.GOOGLE_CLIENT_ID)})
 
     settings = SyncSettings.objects.filter(profile=profile).first() or SyncSettings(profile=profile)
-    form = SetUpForm(
-        request.POST or None, instance=settings, profile=profile, calendars=_calendars_to_choose_from(account)
-    )
+    form = _set_up_form(request, settings=settings, account=account)
     if request.method == "POST" and form.is_valid():
         setting_up.save(settings=form.instance, account=account, changed=form.changed_data, now=timezone.now())
         messages.success(request, _("The settings have been saved."))
@@ -64,12 +65,29 @@ def set_up(request: UserRequest) -> HttpResponse:
         "is_saved": settings.pk is not None,
         "latest": next((session for session in shown if session.is_finished), None),
         "sessions": shown,
+        "awaiting": _awaiting(profile),
         "now": timezone.now(),
+        "can_choose_calendar": oauth.may_list_calendars(account),
         "next_at": calendar.due_at if calendar and account.status == ExternalAccount.Status.CONNECTED else None,
     }
     if newest and not newest.is_finished:
         context |= {"running": newest} | _progress_context(newest)
     return render(request, "sync/set_up.html", context, status=422 if form.errors else 200)
+
+
+@login_required
+@require_safe
+def calendars(request: UserRequest) -> HttpResponse:
+    """The field Calendar with everything Google lists, for the set-up page to fill in once it is shown."""
+    profile = request.user.profile
+    account = profile.google_account
+    if account is None:
+        return HttpResponse(status=404)
+    settings = SyncSettings.objects.filter(profile=profile).first() or SyncSettings(profile=profile)
+    chosen = request.GET.get("calendar_id", settings.calendar_id)
+    choices = setting_up.calendars(account)
+    form = SetUpForm(instance=settings, profile=profile, calendars=choices, initial={"calendar_id": chosen})
+    return render(request, "includes/field.html", {"field": form["calendar_id"]})
 
 
 @login_required
@@ -82,8 +100,8 @@ def preview(request: UserRequest) -> HttpResponse:
         return _go(request, "sync:set-up", _("Check and save the settings first; then the preview can tell."))
     context: dict[str, Any] = {"now": timezone.now()}
     try:
-        planned = engine.preview(calendar=calendar, now=context["now"])
-    except errors.GoogleError as error:
+        planned = planning.preview(calendar=calendar, now=context["now"]).actions
+    except (errors.GoogleError, NotSetUp) as error:
         logger.info("No preview for calendar %s: %s", calendar.pk, type(error).__name__)
         context["error"] = str(error) or _("Google did not answer. Try again in a few minutes.")
     else:
@@ -120,8 +138,9 @@ def synchronize_now(request: UserRequest) -> HttpResponse:
 @require_safe
 def sessions(request: UserRequest) -> HttpResponse:
     """All sessions of this person, newest first, with the problems of each."""
-    page = _page(request, _with_problems(_own_sessions(request.user.profile)), size=SESSIONS_A_PAGE)
-    context = {"page": page, "sessions": page.object_list, "now": timezone.now()}
+    profile = request.user.profile
+    page = _page(request, _with_problems(_own_sessions(profile)), size=SESSIONS_A_PAGE)
+    context = {"page": page, "sessions": page.object_list, "awaiting": _awaiting(profile), "now": timezone.now()}
     return render(request, "sync/sessions.html", context)
 
 
@@ -148,8 +167,10 @@ def progress(request: UserRequest, session_id: int) -> HttpResponse:
 def remove(request: UserRequest, session_id: int) -> HttpResponse:
     """Let the session go on with the removals before which it stopped (R14)."""
     found = get_object_or_404(_own_sessions(request.user.profile), pk=session_id)
+    if _awaiting(request.user.profile) != found:
+        return _too_late(request, found)
     going_on = runs.confirm_removals(session=found, now=timezone.now())
-    return redirect("sync:session", session_id=(going_on or found).pk)
+    return redirect("sync:session", session_id=going_on.pk)
 
 
 @login_required
@@ -157,6 +178,8 @@ def remove(request: UserRequest, session_id: int) -> HttpResponse:
 def keep(request: UserRequest, session_id: int) -> HttpResponse:
     """Keep what the session would have removed (R14)."""
     found = get_object_or_404(_own_sessions(request.user.profile), pk=session_id)
+    if _awaiting(request.user.profile) != found:
+        return _too_late(request, found)
     runs.keep(session=found, now=timezone.now())
     messages.success(request, _("Nothing has been removed."))
     return redirect("sync:session", session_id=found.pk)
@@ -219,14 +242,42 @@ def _session_context(request: UserRequest, found: SyncSession) -> dict[str, Any]
     page = _page(request, outcomes.exclude(action=SyncOutcome.Action.PARKED), size=OUTCOMES_A_PAGE)
     problems = list(outcomes.filter(action=SyncOutcome.Action.PARKED)[:OUTCOMES_A_PAGE])
     ids = [outcome.activity_id for outcome in [*page.object_list, *problems]]
-    return context | {"page": page, "problems": problems, "activities": _visible(request.user.profile, ids)}
+    context |= {"page": page, "problems": problems, "activities": _visible(request.user.profile, ids)}
+    awaiting = _awaiting(request.user.profile)
+    if awaiting == found:
+        context |= {"awaiting": found, "removals": [link.activity for link in _removals_waiting(found)]}
+    return context
+
+
+def _awaiting(profile: Profile) -> SyncSession | None:
+    """Return the session that stopped before many removals, while a word about them would still count (R14)."""
+    newest = _own_sessions(profile).select_related("calendar").first()
+    if newest is None or newest.status != SyncSession.Status.NEEDS_CONFIRMATION or newest.calendar.removals_confirmed:
+        return None
+    return newest if _removals_waiting(newest) else None
+
+
+def _removals_waiting(found: SyncSession) -> list[EventLink]:
+    """Return the links of what a session would have removed, on one side or the other."""
+    links = EventLink.objects.filter(calendar=found.calendar_id, is_marked=True, state=EventLink.State.LINKED)
+    return [link for link in links.select_related("activity").order_by("id") if _is_gone_on_one_side(link)]
+
+
+def _is_gone_on_one_side(link: EventLink) -> bool:
+    activity = link.activity
+    is_gone_here = activity is None or activity.deleted_at or activity.status == Activity.Status.CANCELED
+    return bool(is_gone_here) != (link.event.get("status") == "cancelled")
 
 
 def _progress_context(found: SyncSession) -> dict[str, Any]:
+    """Return how far a session is. What it has changed so far stands in its outcomes before it stands in its counts."""
+    if found.is_finished:
+        return {"stage": "finished"}
+    changed = SyncOutcome.objects.filter(session=found).exclude(action__in=NO_CHANGES)
     return {
         "stage": _stage(found),
-        "changed_here": found.added_here + found.updated_here + found.removed_here,
-        "changed_in_google": found.added_in_google + found.updated_in_google + found.removed_in_google,
+        "changed_here": changed.filter(direction=SyncOutcome.Direction.HERE).count(),
+        "changed_in_google": changed.filter(direction=SyncOutcome.Direction.GOOGLE).count(),
     }
 
 
@@ -239,7 +290,7 @@ def _stage(found: SyncSession) -> str:
     return "comparing" if found.items_total else "listing"
 
 
-def _totals(planned: list[engine.PlannedAction]) -> list[dict[str, str]]:
+def _totals(planned: list[planning.PlannedAction]) -> list[dict[str, str]]:
     """Return the pills above the preview: how many go where, and how many stay frozen."""
     frozen = sum(action.action == SyncOutcome.Action.FROZEN for action in planned)
     parked = sum(action.action == SyncOutcome.Action.PARKED for action in planned)
@@ -254,7 +305,7 @@ def _totals(planned: list[engine.PlannedAction]) -> list[dict[str, str]]:
     return [{"tone": tone, "text": text % count} for count, tone, text in pills if count]
 
 
-def _moves(action: engine.PlannedAction) -> bool:
+def _moves(action: planning.PlannedAction) -> bool:
     return action.action not in (SyncOutcome.Action.FROZEN, SyncOutcome.Action.PARKED)
 
 
@@ -263,8 +314,15 @@ def _visible(profile: Profile, ids: list[int | None]) -> dict[int, Activity]:
     return Activity.objects.visible_to(profile).in_bulk([pk for pk in set(ids) if pk])
 
 
-def _calendars_to_choose_from(account: ExternalAccount) -> list[tuple[str, str]]:
-    return [(MAIN_CALENDAR, _("%s (main calendar)") % account.login)]
+def _set_up_form(request: UserRequest, *, settings: SyncSettings, account: ExternalAccount) -> SetUpForm:
+    """Return the form. Google is asked for its calendars only when another one than before was chosen."""
+    choices = setting_up.main_calendar(account)
+    if request.POST.get("calendar_id", setting_up.MAIN_CALENDAR) not in (
+        setting_up.MAIN_CALENDAR,
+        settings.calendar_id,
+    ):
+        choices = setting_up.calendars(account)
+    return SetUpForm(request.POST or None, instance=settings, profile=account.profile, calendars=choices)
 
 
 def _page(request: UserRequest, rows: QuerySet[Any], *, size: int) -> Page:
@@ -276,6 +334,11 @@ def _go(request: UserRequest, name: str, warning: str = "") -> HttpResponse:
     if warning:
         messages.warning(request, warning)
     return HttpResponseClientRedirect(reverse(name)) if request.htmx else redirect(name)
+
+
+def _too_late(request: UserRequest, found: SyncSession) -> HttpResponse:
+    messages.warning(request, _("A later session has dealt with these items already."))
+    return redirect("sync:session", session_id=found.pk)
 
 
 def _back(request: UserRequest, outcome: SyncOutcome) -> HttpResponse:

@@ -104,10 +104,37 @@ def day(on: date, *, today: date) -> str:
     return near.get(distance) or dateformat.format(on, "D j M" if on.year == today.year else "D j M Y")
 
 
+def changes(outcome: SyncOutcome) -> list[tuple[str, str, str]]:
+    """
+    Return what an outcome changed as (field, before, after), in words.
+
+    What is updated on one side takes the other side's values, so that side's own are those before.
+    """
+    if not outcome.field:
+        return []
+    here, google = _by_field(outcome, outcome.here), _by_field(outcome, outcome.google)
+    before, after = (google, here) if outcome.direction == Direction.GOOGLE else (here, google)
+    names = list(before) + [name for name in after if name not in before]
+    return [(field_name(name), value(name, before.get(name)), value(name, after.get(name))) for name in names]
+
+
+def field_name(name: str) -> str:
+    """Return a field's label."""
+    return str(FIELDS.get(name, name.replace("_", " ").capitalize()))
+
+
+def _by_field(outcome: SyncOutcome, of: Any) -> dict[str, Any]:
+    """Return the values by field, whether an outcome is about several of them or about one."""
+    is_several = isinstance(of, dict) and of and set(of) <= set(FIELDS)
+    return of if is_several else {outcome.field: of}
+
+
 def value(field: str, of: Any) -> str:
     """Return a journal's value of a field in words; what is no value is “none”."""
     if field == "people" and isinstance(of, list):
         return _people(of)
+    if field == "organizer":
+        return _people([of])
     if field == "response" and of in Participant.Response.values:
         return str(Participant.Response(of).label)
     if field == "reminder" and isinstance(of, int):

@@ -10,6 +10,7 @@ from django import template
 from django.template import RequestContext
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
@@ -27,7 +28,12 @@ PANEL_ICONS = {
     "parked": "alert",
     "pending": "clock",
 }
-QUESTIONS = {"in_google": _("Why is this in Google?"), "frozen": _("Why does nothing flow?")}
+QUESTIONS = {
+    "in_google": gettext_lazy("Why is this in Google?"),
+    "pending": gettext_lazy("Why does this go to Google?"),
+    "frozen": gettext_lazy("Why does nothing flow?"),
+    "parked": gettext_lazy("Why could it not be synchronized?"),
+}
 CAN_SYNCHRONIZE = {"in_google", "frozen", "parked", "pending"}
 
 
@@ -42,6 +48,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
         "explanation": explanation,
         "icon": PANEL_ICONS.get(explanation.state, "cloud-off"),
         "question": QUESTIONS.get(explanation.state, _("Why is this not in Google?")),
+        "google_address": explanation.html_link if explanation.html_link.startswith(("https://", "http://")) else "",
         "can_synchronize": explanation.state in CAN_SYNCHRONIZE,
         "now": now,
         "request": context["request"],
@@ -105,17 +112,13 @@ def session_icon(session: SyncSession) -> str:
 
 @register.filter
 def field_name(outcome: SyncOutcome) -> str:
-    return str(words.FIELDS.get(outcome.field, outcome.field.replace("_", " ").capitalize()))
+    return words.field_name(outcome.field)
 
 
 @register.filter
-def here_in_words(outcome: SyncOutcome) -> str:
-    return words.value(outcome.field, outcome.here)
-
-
-@register.filter
-def google_in_words(outcome: SyncOutcome) -> str:
-    return words.value(outcome.field, outcome.google)
+def changes(outcome: SyncOutcome) -> list[tuple[str, str, str]]:
+    """Return what an outcome changed: field, before, after."""
+    return words.changes(outcome)
 
 
 @register.filter
