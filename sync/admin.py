@@ -76,7 +76,7 @@ class SyncSettingsAdmin(ReadOnlyAdmin):
     list_filter = ["automatic", "period_minutes"]
     list_select_related = ["profile"]
     search_fields = ["profile__full_name", "profile__user__username"]
-    fields = list_display
+    fields = ["profile", "automatic", "period_minutes", "sync_from", "tag_choice", "calendar_id", "tell_guests"]
 
     @admin.display(description=_("synchronization tag"))
     def tag_choice(self, settings: SyncSettings) -> str:
@@ -213,7 +213,7 @@ class MeetingAdmin(OfActivitiesAdmin):
 
     list_display = ["key", "activity_subject"]
     search_fields = ["key"]
-    fields = list_display
+    fields = ["key", "activity_subject"]
 
 
 @admin.register(ActivityMark)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from activities import services
-from activities.models import Participant
+from activities.models import Activity, Participant
 from sync.core.snapshot import Days, load_when
 from sync.models import SyncOutcome
 
@@ -42,12 +42,13 @@ def use_other_value(*, outcome: SyncOutcome, by: Profile, now: datetime) -> None
 
     :raises UnableToUseOtherValue: if the activity is gone, or the field is somebody else's to change (R6).
     """
-    if outcome.activity is None or outcome.activity.deleted_at:
+    activity = outcome.activity
+    if activity is None or activity.deleted_at:
         raise UnableToUseOtherValue(_("The activity was deleted meanwhile."))
     if outcome.field not in FIELDS_TO_TAKE_BACK:
         raise UnableToUseOtherValue(_("Change this one on the page of the activity."))
     try:
-        _put(outcome, by=by, now=now)
+        _put(outcome, activity, by=by, now=now)
     except services.UnableToChange as error:
         raise UnableToUseOtherValue(str(error)) from error
     dismiss(outcome=outcome)
@@ -59,14 +60,14 @@ def dismiss(*, outcome: SyncOutcome) -> None:
     outcome.save(update_fields=["is_resolved"])
 
 
-def _put(outcome: SyncOutcome, *, by: Profile, now: datetime) -> None:
+def _put(outcome: SyncOutcome, activity: Activity, *, by: Profile, now: datetime) -> None:
     value = other_value(outcome)
     if outcome.field == "reminder":
-        Participant.objects.filter(activity=outcome.activity, profile=by).update(reminder_minutes=value)
-        services.announce(outcome.activity, by=by)
+        Participant.objects.filter(activity=activity, profile=by).update(reminder_minutes=value)
+        services.announce(activity, by=by)
         return
     values = _when(value) if outcome.field == "when" else {outcome.field: value}
-    services.edit(activity=outcome.activity, by=by, now=now, **values)
+    services.edit(activity=activity, by=by, now=now, **values)
 
 
 def _when(value: dict[str, str]) -> dict[str, Any]:

@@ -42,7 +42,7 @@ class Look:
 
 
 Action, Direction = SyncOutcome.Action, SyncOutcome.Direction
-LOOKS = {
+LOOKS: dict[tuple[str, str], Look] = {
     (Action.ADDED, Direction.HERE): Look("download", "good", gettext_lazy("Add here"), gettext_lazy("Added here")),
     (Action.ADDED, Direction.GOOGLE): Look(
         "cloud", "open", gettext_lazy("Add in Google"), gettext_lazy("Added in Google")
@@ -60,7 +60,7 @@ LOOKS = {
         "canceled", "bad", gettext_lazy("Remove in Google"), gettext_lazy("Removed in Google")
     ),
 }
-LOOKS_OF_ACTIONS = {
+LOOKS_OF_ACTIONS: dict[str, Look] = {
     Action.JOINED: Look("people", "good", gettext_lazy("Join"), gettext_lazy("Joined")),
     Action.ANSWERED: Look("person", "final", gettext_lazy("Your answer only"), gettext_lazy("Your answer only")),
     Action.TAKEN_OVER: Look("person", "open", gettext_lazy("Change Organizer"), gettext_lazy("Organizer changed")),
@@ -74,7 +74,7 @@ LOOKS_OF_ACTIONS = {
 }
 UNKNOWN = Look("info", "final", gettext_lazy("Look at it"), gettext_lazy("Looked at"))
 
-SESSION_ICONS = {
+SESSION_ICONS: dict[str, str] = {
     SyncSession.Status.QUEUED: "clock",
     SyncSession.Status.RUNNING: "half",
     SyncSession.Status.SUCCEEDED: "done",
@@ -86,7 +86,7 @@ SESSION_ICONS = {
 
 def look(action: str, direction: str) -> Look:
     """Return how an action is shown; one that is not known yet gets neutral words."""
-    return LOOKS.get((action, direction)) or LOOKS_OF_ACTIONS.get(action) or UNKNOWN  # type: ignore[call-overload]
+    return LOOKS.get((action, direction)) or LOOKS_OF_ACTIONS.get(action) or UNKNOWN
 
 
 def moment(at: datetime | None, *, now: datetime) -> str:

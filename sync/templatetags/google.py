@@ -107,7 +107,7 @@ def look_of(item: Any) -> Look:
 
 @register.filter
 def session_icon(session: SyncSession) -> str:
-    return words.SESSION_ICONS.get(session.status, "info")  # type: ignore[call-overload]
+    return words.SESSION_ICONS.get(session.status, "info")
 
 
 @register.filter

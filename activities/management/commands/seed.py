@@ -73,7 +73,6 @@ class Example:
     at: str = ""
     minutes: int = 30
     days: int = 1
-    kind: str = Activity.Kind.TASK
     category: str = Activity.Category.TO_DO
     status: str = Activity.Status.NOT_STARTED
     with_: tuple[str, ...] = ()  # "name" takes part, "name:response" has answered.
@@ -85,7 +84,7 @@ class Example:
 SHOWN = {"show_in_calendar": True}
 HIGH = {"priority": Activity.Priority.HIGH}
 MEETING = Activity.Category.MEETING
-CALL = {"kind": Activity.Kind.CALL, "category": Activity.Category.CALL}
+CALL = Activity.Category.CALL
 PAPERWORK = Activity.Category.PAPERWORK
 COMPLETED = Activity.Status.COMPLETED
 IN_PROGRESS = Activity.Status.IN_PROGRESS
@@ -96,11 +95,11 @@ EXAMPLES = (
             with_=("boris:accepted", "clara:accepted"),
             more={"location": "Room Spree", "result": "Agreement reached",
                   "result_details": "Pilot in two clinics, rollout from January."}),
-    Example("intro-call", "Introduction: Orsini Packaging", "boris", -4, "14:00", 30, status=COMPLETED, **CALL,
+    Example("intro-call", "Introduction: Orsini Packaging", "boris", -4, "14:00", 30, category=CALL, status=COMPLETED,
             more=SHOWN | {"result": "Follow-up needed", "result_details": "They want prices for 200 seats."}),
     Example("offer-orsini", "Send offer to Orsini Packaging", "anna", -3, "09:30", 60, category=PAPERWORK,
             tags=(KEY_ACCOUNT,), left_open=True, more=SHOWN | HIGH),
-    Example("call-back", "Call back Lumen Clinics", "anna", -3, "16:00", 15, **CALL, left_open=True, more=SHOWN),
+    Example("call-back", "Call back Lumen Clinics", "anna", -3, "16:00", 15, category=CALL, left_open=True, more=SHOWN),
     Example("trade-press", "Answer the trade press", "clara", -4, "11:00", 45, tags=("public/Website",),
             left_open=True, more=SHOWN),
     Example("canceled-lunch", "Lunch with the Kestrel team", "boris", -3, "12:00", 60, category=MEETING,
@@ -115,7 +114,7 @@ EXAMPLES = (
     Example("contract-alder", "Redlines with Alder & Finch", "anna", 1, "09:30", 60, category=PAPERWORK,
             tags=(SYNCHRONIZATION, KEY_ACCOUNT), left_open=True,
             more=SHOWN | HIGH | {"notes": "Clause 7 and the notice period."}),
-    Example("kestrel-call", "Check in with Kestrel Energy", "anna", 1, "11:30", 30, **CALL, more=SHOWN),
+    Example("kestrel-call", "Check in with Kestrel Energy", "anna", 1, "11:30", 30, category=CALL, more=SHOWN),
     Example("site-visit", "Site visit: Kestrel Energy", "anna", 2, "13:00", 120, category=MEETING,
             tags=(SYNCHRONIZATION,), more={"location": "Hafenstraße 12, Hamburg"}),
     Example("workshop", "Contract workshop: Alder & Finch", "boris", 1, "14:00", 90, category=MEETING,
@@ -133,7 +132,7 @@ EXAMPLES = (
     Example("dentist", "Dentist", "anna", 3, "16:30", 45, more=SHOWN | {"is_private": True}),
     Example("one-on-one", "One-on-one", "boris", 3, "11:00", 30, category=MEETING, with_=("clara:accepted",),
             tags=("boris/Team",), more={"is_private": True}),
-    Example("reference", "Ask Lumen Clinics for a reference", "clara", 3, "14:00", 20, **CALL,
+    Example("reference", "Ask Lumen Clinics for a reference", "clara", 3, "14:00", 20, category=CALL,
             tags=("clara/Follow up",), more=SHOWN),
     Example("quarterly", "Quarterly review: Havelland Foods", "anna", 4, "10:00", 60, category=MEETING,
             with_=("boris", "clara:tentative"), tags=(KEY_ACCOUNT,), more=HIGH | {"location": "Room Havel"}),
@@ -241,7 +240,7 @@ def _make_activity(example: Example, *, people: dict[str, Profile], tags: dict[s
         now=written,
         uid=uid,
         subject=example.subject,
-        kind=example.kind,
+        kind=Activity.Kind.CALL if example.category == CALL else Activity.Kind.TASK,
         category=example.category,
         status=_status(example, when=when, zone=owner.zone, now=now),
         participants=[people[name] for name in answers],
