@@ -55,9 +55,11 @@ def main(arguments: list[str]) -> int:
         return 0
 
 
-def google_addresses(root: str) -> dict[str, str]:
+def emulator_environment(root: str) -> dict[str, str]:
     """Return the GOOGLE_* variables that take an emulator at this address for Google."""
     return {
+        "GOOGLE_CLIENT_ID": "local-client",
+        "GOOGLE_CLIENT_SECRET": "local-secret",
         "GOOGLE_AUTH_URI": f"{root}/o/oauth2/v2/auth",
         "GOOGLE_TOKEN_URI": f"{root}/token",
         "GOOGLE_REVOKE_URI": f"{root}/revoke",
@@ -188,8 +190,7 @@ def make_environment(options: argparse.Namespace, *, with_emulator: bool) -> dic
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     }
     if with_emulator:
-        values |= {"GOOGLE_CLIENT_ID": "creatio-sync-demo", "GOOGLE_CLIENT_SECRET": "no-secret-of-the-local-google"}
-        values |= google_addresses(f"http://localhost:{options.google_port}")
+        values |= emulator_environment(f"http://localhost:{options.google_port}")
     return {name: os.environ.get(name) or value for name, value in values.items()}
 
 

@@ -50,10 +50,9 @@ def _point_at_emulator(*, port: int) -> None:
 
     The port is chosen here so that the settings know it; the fixture serves on it.
     """
-    from creatio_sync.demo import google_addresses
+    from creatio_sync.demo import emulator_environment
 
-    os.environ |= google_addresses(f"http://127.0.0.1:{port}")
-    os.environ |= {"GOOGLE_CLIENT_ID": "tests", "GOOGLE_CLIENT_SECRET": "tests", "TEST_GOOGLE_PORT": str(port)}
+    os.environ |= emulator_environment(f"http://127.0.0.1:{port}") | {"TEST_GOOGLE_PORT": str(port)}
 
 
 def _free_port() -> int:

@@ -66,10 +66,10 @@ def test_by_default_google_is_google_over_https():
 
 
 def test_plain_http_to_google_is_for_this_machine_only():
-    from creatio_sync.demo import google_addresses
+    from creatio_sync.demo import emulator_environment
 
-    assert read(**SECRETS, **google_addresses("http://127.0.0.1:8001"))["insecure"] == "1"
-    assert read(**SECRETS, **google_addresses("http://google.example:8001"))["insecure"] is None
+    assert read(**SECRETS, **emulator_environment("http://127.0.0.1:8001"))["insecure"] == "1"
+    assert read(**SECRETS, **emulator_environment("http://google.example:8001"))["insecure"] is None
 
 
 def test_an_https_address_makes_cookies_secure():
