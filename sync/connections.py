@@ -120,7 +120,7 @@ def _refuse_second_connection(profile: Profile, grant: oauth.Grant) -> None:
     other = in_use.filter(profile=profile).exclude(subject=grant.subject).first()
     if other is not None:
         raise AnotherAccountConnected(
-            _("You have connected %(login)s. There is one Google account per user: delete it before connecting %(new)s.")
+            _("You have connected %(login)s. There is one account per user: delete it before connecting %(new)s.")
             % {"login": other.login, "new": grant.login}
         )
 
