@@ -226,11 +226,7 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
                 writing.next_incarnation(run, pair)
                 return False
             case core.Freeze():
-                writing.settle_frozen(run, pair, rule=action.rule, reason=action.reason)
-                run.note(
-                    Action.FROZEN, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link
-                )
-                return True
+                settle |= {"state": State.FROZEN, "reason": (action.rule, action.reason)}
             case core.UpdateInGoogle():
                 event = _update_in_google(run, pair, event, action.patch)
                 noted.append(("updated", action, _values(pair, action.patch)))
@@ -423,6 +419,8 @@ def _note_here(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
         elif isinstance(action, core.AnswerHere):
             run.count("updated", Direction.HERE)
             verb = Action.ANSWERED
+        elif isinstance(action, core.Freeze):
+            verb = Action.FROZEN
         else:
             continue
         run.note(verb, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)

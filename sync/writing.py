@@ -89,7 +89,7 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         )
         base_here, base_google = _inherited_bases(activity, here, content)
         link.activity = activity
-        _settle(link, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles, content=content)
+        _settle(link, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles)
         if not Meeting.objects.filter(activity=activity).exists():
             _claim_meeting(facts, activity, may_fail=True)
         EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.
@@ -214,15 +214,16 @@ def settle_pair(
     to_here: Mapping[str, Any],
     response: str | None = None,
     status: str | None = None,
-    state: str = EventLink.State.LINKED,
+    state: str = "",
     reason: tuple[str, str] = ("", ""),
     revive: bool = False,
 ) -> None:
     """
     Apply to our rows what was decided about a pair, and let what both sides now hold be the base.
 
-    `event` is Google's newest version, the answer to our write if there was one. `reason` is rule and words of a frozen
-    link.
+    `event` is Google's newest version, the answer to our write if there was one. Without a new `state` the link keeps
+    its own. Where content did not flow, because the link is frozen or detached or its activity just came back, the base
+    stays what it was (R4, R14). `reason` is rule and words of a frozen link.
 
     :raises ChangedHere: if a field that is to be written is not what was seen any more.
     """
@@ -251,29 +252,22 @@ def settle_pair(
             _half(pair.here, here_after), _half(pair.google, google), is_organizer=pair.standing.is_organizer
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
+        presence = _presence_after(pair, status, revive=revive)
+        if revive or state == EventLink.State.FROZEN or (not state and pair.link.state != EventLink.State.LINKED):
+            base_here, base_google = pair.here.base, pair.google.base
+            presence = pair.standing.agreed_presence
         link.event, link.etag = event, str(event.get("etag", ""))
         link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
         _settle(
             link,
             here=base_here,
             google=base_google,
-            presence=_presence_after(pair, status, revive=revive),
+            presence=presence,
             profiles=profiles,
-            state=state,
-            reason=reason,
+            state=EventLink.State.LINKED if revive else state or pair.link.state,
+            reason=reason if state or reason[0] else _kept_reason(pair),
             mark=pair.link_mark,
-            content=google,
         )
-
-
-def settle_frozen(run: Run, pair: Pair, *, rule: str, reason: str) -> None:
-    """Freeze a link: its base is kept for the day it qualifies again (R4)."""
-    with transaction.atomic():
-        run.hold()
-        activity = store.load_activity(pair.activity.pk, lock=True)
-        if not pair.facts.is_cancelled:
-            meet(run, activity, pair.facts)
-        unmark(pair.link, pair.link_mark, state=EventLink.State.FROZEN, rule=rule, reason=reason[:500])
 
 
 def relink(run: Run, pair: Pair, event: Mapping[str, Any]) -> None:
@@ -340,7 +334,6 @@ def _settle(
     state: str = EventLink.State.LINKED,
     reason: tuple[str, str] = ("", ""),
     mark: int | None = None,
-    content: Snapshot | None = None,
 ) -> None:
     facts = facts_in(link)
     answers = {str(profiles[guest.address]): guest.response for guest in facts.guests if guest.address in profiles}
@@ -562,6 +555,11 @@ def _presence_after(pair: Pair, status: str | None, *, revive: bool) -> Presence
     if revive:
         return Presence.PRESENT
     return Presence.CANCELED if status == Activity.Status.CANCELED else pair.here.presence
+
+
+def _kept_reason(pair: Pair) -> tuple[str, str]:
+    """A link that stays frozen keeps telling why."""
+    return (pair.link.rule, pair.link.reason) if pair.standing.is_frozen else ("", "")
 
 
 def _half(half: Any, now: Snapshot) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from . import sockets
+from .google import emulator, google  # noqa: F401 - fixtures of every test
 from .worker import Worker, empty_broker
 
 
