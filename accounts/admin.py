@@ -39,7 +39,7 @@ class ProfileAdmin(admin.ModelAdmin):
     readonly_fields = ["user", "photo"]
     inlines = [CommunicationOptionInline]
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False  # It is made with the user.
 
     def save_formset(self, request: HttpRequest, form: Any, formset: BaseInlineFormSet, change: bool) -> None:
@@ -73,10 +73,10 @@ class ExternalAccountAdmin(admin.ModelAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ExternalAccount]:
         return super().get_queryset(request).defer("encrypted_credentials")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+    def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False  # Its links and sessions would go with it. Deleting at Your profile keeps them (R22).
 
     @admin.action(description=_("Pause synchronization"), permissions=["change"])

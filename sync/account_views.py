@@ -31,7 +31,7 @@ BAD_REQUEST, CONFLICT, BAD_GATEWAY = 400, 409, 502
 @require_safe
 def accounts(request: UserRequest) -> HttpResponse:
     context = {
-        "accounts": connections.accounts_of(request.user.profile),
+        "listed": connections.accounts_of(request.user.profile),
         "is_configured": oauth.is_configured(),
     }
     return render(request, "sync/accounts/list.html", context)
@@ -45,8 +45,8 @@ def delete(request: UserRequest, account_id: int) -> HttpResponse:
     accounts = request.user.profile.external_accounts.in_use().defer("encrypted_credentials")
     account = get_object_or_404(accounts, pk=account_id)
     if request.method != "POST":
-        account.links = connections.links_of(account)
-        return render(request, "sync/accounts/delete.html", {"account": account})
+        context = {"account": account, "links": connections.links_of(account)}
+        return render(request, "sync/accounts/delete.html", context)
     if connections.disconnect(account=account):
         messages.success(request, _("%(login)s is disconnected.") % {"login": account.login})
     else:

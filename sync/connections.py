@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
@@ -44,26 +45,30 @@ class OldLinks(StrEnum):
     FORGET = "forget"  # Those activities can be sent to the new account. The old account's events stay as they are.
 
 
-def accounts_of(profile: Profile) -> list[ExternalAccount]:
-    """Return the accounts to list for a person, each with its number of links as `links`."""
-    listed = list(profile.external_accounts.in_use().defer("encrypted_credentials"))
-    for account in listed:
-        account.links = links_of(account)
-    return listed
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """An account and how many activities and series are linked to its events."""
+
+    account: ExternalAccount
+    links: int
+
+
+def accounts_of(profile: Profile) -> list[Listed]:
+    """Return the accounts to list for a person."""
+    accounts = profile.external_accounts.in_use().defer("encrypted_credentials")
+    return [Listed(account, links=links_of(account)) for account in accounts]
+
+
+def former_accounts(profile: Profile) -> list[Listed]:
+    """Return the disconnected accounts whose links are still there."""
+    former = profile.external_accounts.filter(provider=GOOGLE, status=ExternalAccount.Status.DISCONNECTED)
+    listed = [Listed(account, links=links_of(account)) for account in former.defer("encrypted_credentials")]
+    return [one for one in listed if one.links]
 
 
 def links_of(account: ExternalAccount) -> int:
     """Return how many activities and series are linked to the account's events."""
     return EventLink.objects.filter(calendar__account=account).exclude(activity=None, series=None).count()
-
-
-def former_accounts(profile: Profile) -> list[ExternalAccount]:
-    """Return the disconnected accounts whose links are still there, each with their number as `links`."""
-    former = profile.external_accounts.filter(provider=GOOGLE, status=ExternalAccount.Status.DISCONNECTED)
-    found = list(former.defer("encrypted_credentials"))
-    for account in found:
-        account.links = links_of(account)
-    return [account for account in found if account.links]
 
 
 def connect(
@@ -153,7 +158,7 @@ def _settle_old_links(profile: Profile, old_links: OldLinks | None) -> None:
     Forgetting clears the old calendar's reading as well: should that account come back, everything is read again and
     met by identity (R9).
     """
-    former = former_accounts(profile)
+    former = [listed.account for listed in former_accounts(profile)]
     if former and old_links is None:
         raise OldLinksUndecided
     if old_links is OldLinks.FORGET:
