@@ -16,6 +16,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
@@ -43,10 +44,13 @@ def main(arguments: list[str]) -> int:
     """Run until Ctrl-C (exit code 0) or until a part ends by itself (1)."""
     options = _parser().parse_args(arguments)
     os.umask(0o077)  # Whatever the folder chosen, what is made in it is for its owner only.
+    if options.smoke and os.environ.get("GOOGLE_CLIENT_ID"):
+        print("--smoke needs the local Google: leave GOOGLE_CLIENT_ID unset.", file=sys.stderr)
+        return 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # SIGINT too: a shell's background jobs ignore it.
     try:
-        with _locked(options.data):
+        with _data_folder(options), _locked(options.data):
             return _run(options)
     except UnableToStart as error:
         print(f"\n{error}", file=sys.stderr)
@@ -73,7 +77,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=_port, default=8000, help="of the product (default 8000)")
     parser.add_argument("--google-port", type=_port, default=8001, help="of the local Google (default 8001)")
     parser.add_argument(
-        "--data", type=lambda text: Path(text).expanduser().resolve(), default=DEFAULT_DATA, metavar="DIR",
+        "--smoke", action="store_true",
+        help="make one synchronization both ways through the running parts, stop, and exit with 0 if it worked; "
+        "on data that is thrown away, unless --data names a folder",
+    )  # fmt: skip
+    parser.add_argument(
+        "--data", type=lambda text: Path(text).expanduser().resolve(), metavar="DIR",
         help="where the database, the keys and the local Google's events are kept (default .demo)",
     )  # fmt: skip
     return parser
@@ -83,6 +92,18 @@ def _port(text: str) -> int:
     if not text.isdecimal() or not 0 < int(text) < 65536:
         raise argparse.ArgumentTypeError(f"{text!r} is no port; expected a number from 1 to 65535")
     return int(text)
+
+
+@contextlib.contextmanager
+def _data_folder(options: argparse.Namespace) -> Iterator[None]:
+    """Choose the folder when none was named; a smoke test leaves what people have entered alone."""
+    if options.data is None and options.smoke:
+        with tempfile.TemporaryDirectory(prefix="creatio-sync-") as folder:
+            options.data = Path(folder)
+            yield
+    else:
+        options.data = options.data or DEFAULT_DATA
+        yield
 
 
 @contextlib.contextmanager
@@ -132,6 +153,8 @@ def _run(options: argparse.Namespace) -> int:
         parts.wait_for("web", f"http://{HOST}:{options.port}/healthz")
         if with_emulator:
             parts.wait_for("google", f"http://{HOST}:{options.google_port}/")
+        if options.smoke:
+            return _smoke(options, values)
         say(_banner(options, values, with_emulator=with_emulator))
         return parts.watch()
     except KeyboardInterrupt:
@@ -142,7 +165,20 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     finally:
         parts.stop()
-        say(f"Stopped. The data is kept in {options.data}; the same command starts it again.")
+        if not options.smoke:
+            say(f"Stopped. The data is kept in {options.data}; the same command starts it again.")
+
+
+def _smoke(options: argparse.Namespace, values: dict[str, str]) -> int:
+    from . import smoke
+
+    try:
+        smoke.run(product=values["PUBLIC_BASE_URL"], google=f"http://localhost:{options.google_port}", say=say)
+    except (smoke.NotAsExpected, OSError) as error:
+        say(f"Smoke test failed: {error}")
+        return 1
+    say("Smoke test passed.")
+    return 0
 
 
 def _check_ports(wanted: dict[str, int]) -> None:

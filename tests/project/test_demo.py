@@ -116,15 +116,20 @@ def demo_port() -> int:
         return probe.getsockname()[1]
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of somebody who types the command: without what the test run has set."""
+    ours = ("GOOGLE_", "DATABASE_URL", "CELERY_BROKER_URL", "CREATIO_SYNC_", "DJANGO_", "TOKEN_", "TEST_", "LOG_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return env | {"CREATIO_SYNC_NO_VENV": "1"}
+
+
 class Running:
     """The demo as a process, on data of its own."""
 
     def __init__(self, data: Path) -> None:
         self.data, self.port, self.google_port = data, demo_port(), demo_port()
         self._log = data.with_name("demo.log")
-        ours = ("GOOGLE_", "DATABASE_URL", "CELERY_BROKER_URL", "CREATIO_SYNC_", "DJANGO_", "TOKEN_", "TEST_", "LOG_")
-        env = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        self.env = env | {"CREATIO_SYNC_NO_VENV": "1"}
+        self.env = environment()
         with open(self._log, "wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "manage.py", "demo", "--data", str(data)]
@@ -209,6 +214,22 @@ def test_a_killed_demo_leaves_nothing_running(running: Running):
     running.process.wait()
 
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in children.values()), what="the parts' end")
+
+
+@pytest.mark.timeout(120)
+def test_the_smoke_test_takes_both_ways_through_the_running_parts():
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--smoke", "--port", str(demo_port()), "--google-port", str(demo_port())],
+        cwd=settings.BASE_DIR,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Each is on the other side." in done.stdout
 
 
 def test_an_impossible_port_is_refused(capsys: pytest.CaptureFixture[str]):
