@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +20,10 @@ def _this_machine_only() -> Iterator[None]:
 
 
 @pytest.fixture
-def celery_worker(transactional_db: None) -> Iterator[Worker]:
+def celery_worker(transactional_db: None, tmp_path: Path) -> Iterator[Worker]:
     """A worker on the test's database and broker. A test that kills it starts it again."""
     empty_broker()
-    worker = Worker()
+    worker = Worker(log=tmp_path / "worker.log")
     worker.start()
     yield worker
     worker.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
@@ -23,9 +24,10 @@ LONG_AGO = date(2020, 1, 1)
 
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
-    """One local Google for the whole run, served on a port of its own."""
-    with Emulator() as running:
-        yield running
+    """One local Google for the whole run, on the port that the settings of every process of the run name."""
+    running = Emulator().start(int(os.environ["TEST_GOOGLE_PORT"]))
+    yield running
+    running.stop()
 
 
 @pytest.fixture

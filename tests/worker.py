@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -22,11 +20,11 @@ from creatio_sync.processes import die_with_parent
 class Worker:
     """Started with `start()`, ended with `stop()` as an operator would, or with `kill()` as a power cut would."""
 
-    def __init__(self, *, threads: int = 2, env: dict[str, str] | None = None) -> None:
+    def __init__(self, *, log: Path, threads: int = 2, env: dict[str, str] | None = None) -> None:
+        self._log = log
         self._threads = threads
         self._env = env or {}
         self._process: subprocess.Popen[bytes] | None = None
-        self._log = tempfile.NamedTemporaryFile(prefix="cs-worker-", suffix=".log")  # noqa: SIM115 - lives as long as we
 
     @property
     def is_running(self) -> bool:
@@ -35,23 +33,24 @@ class Worker:
     def start(self) -> None:
         """Return at once: what is queued meanwhile waits in the broker."""
         database = str(connection.settings_dict["NAME"])
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "celery", "--quiet", "-A", "creatio_sync", "worker", "-P", "threads"]
-            + ["-c", str(self._threads), "-l", "info"]
-            + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
-            env={
-                **os.environ,
-                "DJANGO_SETTINGS_MODULE": "creatio_sync.settings_test",
-                "TEST_DATABASE_NAME": database,
-                "LOG_LEVEL": "INFO",
-                **self._env,
-            },
-            cwd=settings.BASE_DIR,
-            stdout=self._log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=die_with_parent(),
-        )
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "celery", "--quiet", "-A", "creatio_sync", "worker", "-P", "threads"]
+                + ["-c", str(self._threads), "-l", "info"]
+                + ["--without-gossip", "--without-mingle", "--without-heartbeat"],
+                env={
+                    **os.environ,
+                    "DJANGO_SETTINGS_MODULE": "creatio_sync.settings_test",
+                    "TEST_DATABASE_NAME": database,
+                    "LOG_LEVEL": "INFO",
+                    **self._env,
+                },
+                cwd=settings.BASE_DIR,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=die_with_parent(),
+            )
 
     def stop(self) -> None:
         """
@@ -74,14 +73,15 @@ class Worker:
         self._process.wait()
 
     def log(self) -> str:
-        return Path(self._log.name).read_text(errors="replace")
+        return self._log.read_text(errors="replace")
 
 
 def empty_broker() -> None:
     """Throw away every waiting message, so that a worker starts with those of its own test."""
     address = os.environ["CELERY_BROKER_URL"]
     if urlsplit(address).scheme == "file":
-        shutil.rmtree(urlsplit(address).path, ignore_errors=True)
+        for message in Path(urlsplit(address).path).glob("*/*.msg"):
+            message.unlink(missing_ok=True)
         return
     client = redis.Redis(unix_socket_path=urlsplit(address).path)
     client.flushdb()
