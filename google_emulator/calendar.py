@@ -369,11 +369,11 @@ class CalendarStore:
         self, entry: Body, *, before: Body | None, words: Mapping[str, Any] | None, me: str, write: Write
     ) -> Body:
         email = entry["email"].lower()
-        if words is None or email == me:
+        if words is None or (email == me and "responseStatus" in words):
             return entry
         if write.from_page and before is not None:
             return before | {name: entry[name] for name in ("displayName", "optional") if name in entry}
-        if entry["responseStatus"] == "needsAction" or self.directory.find(email) is None:
+        if email == me or entry["responseStatus"] == "needsAction" or self.directory.find(email) is None:
             return entry
         # Nobody answers for a person who has a calendar of their own.
         return entry | {"responseStatus": before["responseStatus"] if before else "needsAction"}

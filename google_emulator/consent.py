@@ -28,7 +28,12 @@ def blueprint(emulator: Emulator) -> Blueprint:
 
     @pages.get(PATH)
     def ask() -> Reply:
-        return _ask(emulator, request.query_string.decode(), chosen=request.args.get("account", ""))
+        return _ask(
+            emulator,
+            request.query_string.decode(),
+            chosen=request.args.get("account", ""),
+            choose_again="choose" in request.args,
+        )
 
     @pages.post(PATH)
     def decide() -> Reply:
@@ -37,14 +42,14 @@ def blueprint(emulator: Emulator) -> Blueprint:
     return pages
 
 
-def _ask(emulator: Emulator, query: str, *, chosen: str) -> Reply:
+def _ask(emulator: Emulator, query: str, *, chosen: str, choose_again: bool) -> Reply:
     try:
         wanted = emulator.oauth.read_request(dict(parse_qsl(query)))
     except AuthorizationRefused as refusal:
         return render_template("refused.html", refusal=refusal), refusal.status
-    query = _without_account(query)
+    query = _as_asked(query)
     account = emulator.directory.find(chosen)
-    if account is None and "select_account" not in wanted.prompt:
+    if account is None and not choose_again and "select_account" not in wanted.prompt:
         account = emulator.directory.find(wanted.login_hint)
     if account is None:
         return render_template("choose.html", accounts=emulator.accounts, query=query, app=_app_name(wanted))
@@ -79,8 +84,9 @@ def _back(wanted: AuthorizationRequest, answer: dict[str, str]) -> Response:
     return redirect(wanted.redirect_uri + separator + urlencode({**state, **answer}))
 
 
-def _without_account(query: str) -> str:
-    return urlencode([(name, value) for name, value in parse_qsl(query) if name != "account"])
+def _as_asked(query: str) -> str:
+    """Return what the client asked for, without what the pages themselves added."""
+    return urlencode([(name, value) for name, value in parse_qsl(query) if name not in ("account", "choose")])
 
 
 def _app_name(wanted: AuthorizationRequest) -> str:

@@ -99,21 +99,21 @@ def _column(emulator: Emulator, person: Person) -> dict[str, Any]:
     )
     days: dict[date, list[dict[str, Any]]] = {}
     for event in events:
-        shown = _shown(event, zone)
+        shown = _shown(event, zone, emulator)
         days.setdefault(shown["day"], []).append(shown)
     return {"account": person.account, "days": sorted(days.items()), "today": now.date()}
 
 
-def _shown(event: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+def _shown(event: dict[str, Any], zone: ZoneInfo, emulator: Emulator) -> dict[str, Any]:
     guests = event.get("attendees", [])
     mine = next((guest for guest in guests if guest.get("self")), None)
     organizer = event["organizer"]
     common = {
         "event": event,
-        "guests": [guest | {"answer": ANSWERS[guest["responseStatus"]]} for guest in guests],
+        "guests": [_guest(guest, emulator) for guest in guests],
         "mine": mine,
         "may_answer": mine is not None and not organizer.get("self"),
-        "organizer": organizer,
+        "organizer": organizer | {"name": _name(organizer, emulator)},
     }
     if "date" in event["start"]:
         first = date.fromisoformat(event["start"]["date"])
@@ -124,6 +124,15 @@ def _shown(event: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     end = datetime.fromisoformat(event["end"]["dateTime"]).astimezone(zone)
     ends = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%a} {end.day} {end:%b}, {end:%H:%M}"
     return common | {"day": start.date(), "time": f"{start:%H:%M} – {ends}"}
+
+
+def _guest(guest: dict[str, Any], emulator: Emulator) -> dict[str, Any]:
+    return guest | {"name": _name(guest, emulator), "answer": ANSWERS[guest["responseStatus"]]}
+
+
+def _name(person: dict[str, Any], emulator: Emulator) -> str:
+    account = emulator.directory.find(person["email"])
+    return str(person.get("displayName") or (account.name if account else person["email"]))
 
 
 def _empty_form(start: datetime) -> dict[str, Any]:
