@@ -12,5 +12,6 @@ urlpatterns = [
     path("profile/external-accounts/google/new/", views.new, name="google-new"),
     path("profile/external-accounts/google/callback/", views.callback, name="google-callback"),
     path("profile/external-accounts/google/old-links/", views.old_links, name="google-old-links"),
+    path("profile/external-accounts/google/registration/", views.registration, name="google-registration"),
     path("profile/external-accounts/google/connected/", views.connected, name="google-connected"),
 ]

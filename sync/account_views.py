@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -67,8 +68,7 @@ def delete(request: UserRequest, account_id: int) -> HttpResponse:
 def new(request: UserRequest) -> HttpResponse:
     """Send the user to Google, to choose an account and to consent."""
     if not oauth.is_configured():
-        context = {"redirect_uri": redirect_uri(), "scopes": oauth.SCOPES}
-        return render(request, "sync/accounts/not_registered.html", context)
+        return _registration_page(request)
     if (address := _same_page_at_public_address(request)) is not None:
         return redirect(address)
     consent = oauth.ask_consent(redirect_uri=redirect_uri(), login_hint=_login_hint(request.user.profile))
@@ -138,9 +138,30 @@ def connected(request: UserRequest) -> HttpResponse:
     return render(request, "sync/accounts/connected.html", context)
 
 
+@never_cache
+@login_required
+@require_safe
+def registration(request: UserRequest) -> HttpResponse:
+    """Tell administrators how the application is registered at Google, and what is set here."""
+    if not request.user.is_staff:
+        raise PermissionDenied
+    return _registration_page(request)
+
+
 def redirect_uri() -> str:
     """Return the address at which Google sends people back; it has to be registered there letter by letter."""
     return settings.PUBLIC_BASE_URL + reverse("external-accounts:google-callback")
+
+
+def _registration_page(request: UserRequest) -> HttpResponse:
+    context = {
+        "redirect_uri": redirect_uri(),
+        "scopes": oauth.SCOPES,
+        "is_configured": oauth.is_configured(),
+        "client_id": settings.GOOGLE_CLIENT_ID if request.user.is_staff else "",
+        "has_secret": bool(settings.GOOGLE_CLIENT_SECRET),
+    }
+    return render(request, "sync/accounts/registration.html", context)
 
 
 def _connect(

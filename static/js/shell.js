@@ -34,7 +34,8 @@
 
   document.addEventListener("click", (event) => {
     const target = event.target instanceof Element ? event.target : document.body;
-    closeMenus({ except: target });
+    /* What opens in another tab leaves this page, and its menu, where it was. */
+    closeMenus({ except: target.closest("a[target]") ? null : target });
 
     if (document.body.classList.contains("panel-open") && !target.closest("#panel, [data-open-panel]")) {
       showPanel(false);

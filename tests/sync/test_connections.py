@@ -205,7 +205,7 @@ def test_links_of_a_former_account_are_asked_about_before_anything_is_stored(ann
 
     page = text(anna.client.get(OLD_LINKS))
     assert f"{PRIVATE} is another Google account" in page
-    assert f"1 activity and series is linked to events of {WORK}" in page
+    assert f"1 of your activities is linked to events of {WORK}" in page
     assert accounts() == [("anna", WORK, "disconnected")]
     assert not CommunicationOption.objects.filter(value=PRIVATE).exists()
 

@@ -339,11 +339,24 @@ def test_without_a_registered_application_the_page_says_what_to_do(anna, setting
     assert "Ask an administrator." in text(anna.client.get(reverse("external-accounts:list")))
 
 
+def test_administrators_see_how_the_application_is_registered_and_nobody_the_secret(anna, settings):
+    registration = reverse("external-accounts:google-registration")
+    assert anna.client.get(registration).status_code == 403
+
+    anna.user.is_staff = True
+    anna.user.save()
+    settings.GOOGLE_CLIENT_SECRET = "GOCSPX-secret"
+    page = text(anna.client.get(registration))
+    assert settings.GOOGLE_CLIENT_ID in page
+    assert f"{settings.PUBLIC_BASE_URL}{CALLBACK}" in page
+    assert "GOCSPX" not in page
+
+
 def test_google_sends_people_to_the_public_address_so_consent_begins_there(anna, settings):
     settings.PUBLIC_BASE_URL = "http://localhost:8000"
 
     assert anna.client.get(NEW, headers={"host": "127.0.0.1:8000"}).url == f"http://localhost:8000{NEW}"
-    assert "accounts" not in anna.client.session
+    assert "google_consents" not in anna.client.session
 
 
 @pytest.mark.parametrize("path", [NEW, CALLBACK, OLD_LINKS, CONNECTED, "/profile/external-accounts/"])
