@@ -99,6 +99,7 @@ class ActivityAdmin(admin.ModelAdmin):
         form.values_before = services.field_values(before) if before else {}
         form.organizer_before = before.organizer_id if before else None
         form.people_before = services.people_of(before) if before else set()
+        form.participants_before = _participants(before) if before else set()
         super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -119,11 +120,11 @@ class ActivityAdmin(admin.ModelAdmin):
                     by=by,
                     now=now,
                 )
-            self._log_people(activity, before=form.people_before, by=by)
+            self._log_people(activity, before=form.participants_before, by=by)
         services.announce(activity, by=by, people_before=form.people_before)
 
     def _log_people(self, activity: Activity, *, before: set[int], by: Profile) -> None:
-        after, now = services.people_of(activity), timezone.now()
+        after, now = _participants(activity), timezone.now()
         for profile in Profile.objects.filter(pk__in=before ^ after):
             gone = profile.pk in before
             FieldChange.objects.create(
@@ -134,6 +135,11 @@ class ActivityAdmin(admin.ModelAdmin):
                 by=by,
                 at=now,
             )
+
+
+def _participants(activity: Activity) -> set[int]:
+    """Return the profile ids of who takes part."""
+    return set(Participant.objects.filter(activity=activity).values_list("profile_id", flat=True))
 
 
 @admin.register(Tag)
