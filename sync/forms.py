@@ -47,6 +47,8 @@ class SetUpForm(StyledForm, forms.ModelForm):
         tag.queryset = Tag.objects.filter(owner=profile, kind=Tag.Kind.PRIVATE)  # type: ignore[attr-defined]
         tag.empty_label = _("Any private tag of mine")  # type: ignore[attr-defined]
         tag.label_from_instance = _name_of_tag  # type: ignore[attr-defined]
+        # Its default is computed, so Django would trust what the browser says about the value before.
+        self.fields["sync_from"].show_hidden_initial = False
         current = self.instance.calendar_id
         if current not in dict(calendars):
             calendars = [*calendars, (current, current)]

@@ -82,15 +82,19 @@ def synchronize_menu(context: RequestContext) -> dict[str, Any]:
 
 
 @register.inclusion_tag("sync/_status.html")
-def sync_status(profile: Profile) -> dict[str, Any]:
-    """Show in the section panel how the synchronization stands; nothing for people without an account."""
+def sync_status(profile: Profile, *, replaces: bool = False) -> dict[str, Any]:
+    """
+    Show in the section panel how the synchronization stands; nothing for people without an account.
+
+    With `replaces` it comes along with a part of a page and takes the place of what the panel shows.
+    """
     account = profile.google_account
     if account is None:
         return {}
     calendar = SyncedCalendar.objects.filter(account=account).first()
     latest = SyncSession.objects.filter(calendar=calendar).first() if calendar else None
     tone, text = _status(account, calendar, latest, now=timezone.now())
-    return {"tone": tone, "text": text}
+    return {"tone": tone, "text": text, "replaces": replaces}
 
 
 @register.filter
