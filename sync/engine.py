@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ExternalAccount
-from sync import items, store
+from sync import items, sessions, store
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
 from sync.google.gateway import CalendarGateway
@@ -120,6 +120,8 @@ def _finish(session: SyncSession, status: str) -> None:
     """End a session: what it did, and when the next automatic one is due."""
     calendar, now = session.calendar, timezone.now()
     session.status, session.finished_at = status, now
+    if status == SyncSession.Status.FAILED and not session.error:
+        session.error, session.rule = sessions.STOPPED, "R18"
     with transaction.atomic():
         session.save()
         settings = SyncSettings.objects.filter(profile=calendar.account.profile_id).first()

@@ -16,6 +16,7 @@ from sync.core import guards, mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import why_not_imported
 from sync.core.identity import Candidate, Placed, place
+from sync.core.people import Organized
 from sync.core.snapshot import dump_value
 from sync.google import errors
 from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome, SyncSession
@@ -109,7 +110,7 @@ def _bring_once(run: Run, link: EventLink) -> bool:
         return _insert(run, link)
     pair = store.load_pair(run, link)
     if _hands_over_to_somebody_else(pair, run):
-        writing.hand_over(run, activity_id=pair.activity.pk, organized=pair.organized)
+        _hand_over(run, pair.activity, pair.organized)
         return False
     return _apply(run, pair, core.decide(pair.here, pair.google, pair.standing))
 
@@ -348,10 +349,15 @@ def _begin_insert(run: Run, mark: ActivityMark) -> EventLink | None:
     who = store.organized(run, activity)
     if who.organizer != run.me.pk:
         if who.organizer != activity.organizer_id:
-            writing.hand_over(run, activity_id=activity.pk, organized=who)
-            marks.mark_activity(activity=activity, people=[who.organizer])
+            _hand_over(run, activity, who)
         return None
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who)
+
+
+def _hand_over(run: Run, activity: Activity, organized: Organized) -> None:
+    """Give an activity that nobody organized to its Owner, whose next session sends it (R5)."""
+    writing.hand_over(run, activity_id=activity.pk, organized=organized)
+    marks.mark_activity(activity=activity, people=filter(None, [organized.organizer]))
 
 
 def is_to_be_added(run: Run, activity_id: int) -> bool:

@@ -32,6 +32,13 @@ def mark_links(links: QuerySet[EventLink]) -> None:
     links.update(is_marked=True, mark=F("mark") + 1)
 
 
+def mark_what_is_organized_by(*, profile_id: int) -> None:
+    """Let the next sessions of all who take part in what this person organizes look at everything (R5)."""
+    others = SyncedCalendar.objects.filter(account__profile__participations__activity__organizer=profile_id)
+    ids = others.exclude(account__profile=profile_id).values_list("id", flat=True)
+    SyncedCalendar.objects.filter(pk__in=list(ids)).update(compare_all=True)
+
+
 def mark_everything(*, calendar: SyncedCalendar) -> None:
     """Let the next session look at every link and every activity, as after a change of the settings."""
     SyncedCalendar.objects.filter(pk=calendar.pk).update(compare_all=True)

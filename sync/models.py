@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity, Series, Tag
 
-LEASE = timedelta(minutes=5)  # A run that shows no sign of life for so long has died; its calendar is free again (R18).
+LEASE = timedelta(minutes=3)  # A run that shows no sign of life for so long has died; its calendar is free again (R18).
 
 
 def default_sync_from() -> date:

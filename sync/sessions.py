@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 
 from sync.models import EventLink, SyncedCalendar, SyncSession
 
+STOPPED = "The program was stopped during this session. The next one completes what was left undone."
 QUEUED_TOO_LONG = timedelta(seconds=90)  # The message that should have started it is lost: send another one.
 
 
@@ -56,7 +57,7 @@ def fail_dead(session: SyncSession, *, now: datetime) -> None:
     SyncSession.objects.filter(pk=session.pk, status=SyncSession.Status.RUNNING).update(
         status=SyncSession.Status.FAILED,
         finished_at=now,
-        error="The program was stopped during this session. The next one completes what was left undone.",
+        error=STOPPED,
         rule="R18",
     )
 

@@ -198,7 +198,8 @@ def mark_what_is_due(run: Run) -> None:
     if not (calendar.compare_all or is_due):
         return
     with transaction.atomic():
-        links.exclude(activity=None).update(is_marked=True, mark=F("mark") + 1)
+        ignored = Q(state=EventLink.State.SEEN, rule="R2")  # A later Synchronize from may let them in.
+        links.filter(ignored | Q(activity__isnull=False)).update(is_marked=True, mark=F("mark") + 1)
         ids = selectable_activities(run).values_list("pk", flat=True)
         rows = [ActivityMark(calendar=calendar, activity_id=pk) for pk in ids]
         ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)

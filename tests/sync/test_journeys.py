@@ -864,7 +864,9 @@ def test_expired_access_tokens_are_refreshed_and_kept(google, anna, annas):
 def test_a_passing_trouble_is_waited_out(google, anna, annas, status, monkeypatch):
     from sync.google.gateway import CalendarGateway
 
-    monkeypatch.setattr(CalendarGateway.__init__, "__kwdefaults__", {"calendar_id": "primary", "sleep": lambda _seconds: None})
+    monkeypatch.setattr(
+        CalendarGateway.__init__, "__kwdefaults__", {"calendar_id": "primary", "sleep": lambda _seconds: None}
+    )
     tagged(anna)
     google.fail(status=status, reason="backendError", path="/events", times=2)
 
@@ -923,3 +925,115 @@ def test_a_preview_says_what_would_happen_and_changes_nothing(google, anna, anna
     assert (list(EventLink.objects.values()), list(SyncedCalendar.objects.values())) == before
     assert google.requests.writes() == []
     assert SyncOutcome.objects.count() == 0
+
+
+# --- More than one at a time -------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R9")
+def test_two_sessions_at_the_same_instant_make_one_activity(google, anna, annas, boris, boriss, monkeypatch):
+    from sync import store
+
+    invite_both(google)
+    synchronize(annas)
+    look = store.links_of_meeting
+    answers = iter([[]])  # At Boris's first look, Anna's link is not there yet.
+    monkeypatch.setattr(store, "links_of_meeting", lambda run, facts: next(answers, None) or look(run, facts))
+
+    session = synchronize(boriss)
+
+    assert session.status == "succeeded"
+    assert Activity.objects.count() == 1
+    assert EventLink.objects.filter(activity=only_activity()).count() == 2
+
+
+@pytest.mark.rule("R5")
+def test_when_the_organizer_loses_access_a_participant_takes_over_and_unsent_work_is_kept(
+    google, anna, annas, boris, boriss
+):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    change(activity, anna, subject="Not sent yet")
+    google.revoke_grants("anna@northfold.example")
+    synchronize(annas)
+    google.person("anna@northfold.example").edit(event["id"], {"location": "Room 7"})
+
+    session = synchronize(boriss)
+
+    assert only_activity().organizer == boris
+    assert (fresh(activity).subject, fresh(activity).location) == ("Quarterly review", "Room 7")
+    kept = session.outcomes.get(action="replaced")
+    assert (kept.here, kept.google) == ("Not sent yet", "Quarterly review")
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R5")
+def test_an_activity_without_organizer_goes_to_its_owner_who_synchronizes(google, anna, annas, boris, boriss):
+    activity = tagged(anna, participants=[boris])
+    Activity.objects.filter(pk=activity.pk).update(organizer=None, owner=boris)
+    services.add_tag(activity=activity, tag=sync_tag(boris), by=boris)
+
+    synchronize(annas)
+    assert only_activity().organizer == boris
+    assert google.person("anna@northfold.example").events() == []
+
+    synchronize(boriss)
+    assert len(google.person("boris@northfold.example").events()) == 1
+
+
+@pytest.mark.rule("R2", "R4")
+def test_a_later_synchronize_from_freezes_and_an_earlier_one_resumes(google, anna, annas):
+    from sync import set_up
+
+    activity = tagged(anna)
+    synchronize(annas)
+    settings = anna.sync_settings
+    settings.sync_from = date(2027, 6, 1)
+    set_up.save(settings=settings, account=annas.account, changed=["sync_from"], now=timezone.now())
+
+    session = synchronize(SyncedCalendar.objects.get())
+
+    assert counts(session) == {}
+    assert EventLink.objects.get().state == "frozen"
+    assert fresh(activity).status == "not_started"
+    settings.sync_from = date(2027, 1, 1)
+    set_up.save(settings=settings, account=annas.account, changed=["sync_from"], now=timezone.now())
+    synchronize(SyncedCalendar.objects.get())
+    assert EventLink.objects.get().state == "linked"
+    assert_quiet(google, SyncedCalendar.objects.get())
+
+
+@pytest.mark.rule("R18")
+def test_a_reading_that_was_cut_off_goes_on_where_it_stopped(google, anna, annas, monkeypatch):
+    from sync.google import gateway
+
+    monkeypatch.setitem(gateway.CalendarGateway.list_events.__kwdefaults__, "page_size", 2)
+    monkeypatch.setattr(gateway, "ATTEMPTS", 1)
+    for number in range(5):
+        google.person("anna@northfold.example").create_event({"summary": f"Visit {number}", **TEN})
+    google.fail(status=503, reason="backendError", path=r"/events$", skip=1, times=1)
+
+    cut = synchronize(annas)
+    assert (cut.status, SyncedCalendar.objects.get().page_token != "") == ("failed", True)
+    session = synchronize(SyncedCalendar.objects.get())
+
+    assert counts(session) == {"added_here": 5}
+    assert_quiet(google, SyncedCalendar.objects.get())
+
+
+@pytest.mark.rule("R18")
+def test_the_dispatcher_finishes_dead_sessions_and_queues_what_is_due(google, anna, annas):
+    from sync import tasks
+
+    now = timezone.now()
+    dead = SyncSession.objects.create(calendar=annas, status="running", queued_at=now, started_at=now)
+    SyncedCalendar.objects.update(lease_by="gone", lease_until=now - timedelta(seconds=1), due_at=now)
+
+    tasks.dispatch()
+
+    dead.refresh_from_db()
+    assert dead.status == "failed"
+    assert SyncSession.objects.get(status="queued").trigger == "automatic"

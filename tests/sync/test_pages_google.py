@@ -1,0 +1,308 @@
+"""What the pages show of Google, against the emulator: preview, the panel of an activity, conflicts, marks and status."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.template import engines
+from django.test import Client, RequestFactory
+from django.utils import timezone
+
+from accounts.models import ExternalAccount, Profile
+from activities import services
+from activities.models import Activity, Participant
+from google_emulator import Emulator
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
+from tests.factories import make_activity, make_user
+from tests.google import connect, sync_tag, synchronize, timed
+from tests.sync.pages import make_calendar, make_outcome, make_session
+
+pytestmark = pytest.mark.django_db
+
+START = datetime(2027, 3, 8, 10, tzinfo=UTC)
+TEN = timed("2027-03-08T10:00:00", "2027-03-08T11:00:00")
+
+
+@pytest.fixture
+def anna() -> Profile:
+    return make_user("anna").profile
+
+
+@pytest.fixture
+def page(anna: Profile) -> Client:
+    client = Client()
+    client.force_login(anna.user)
+    return client
+
+
+@pytest.fixture
+def calendar(google: Emulator, anna: Profile) -> SyncedCalendar:
+    return connect(google, anna.user)
+
+
+def tagged(by: Profile, subject: str = "Renewal call", **values: Any) -> Activity:
+    return make_activity(
+        by=by, subject=subject, start=START, show_in_calendar=True, tags=[sync_tag(by)], now=timezone.now(), **values
+    )
+
+
+def text(response: Any) -> str:
+    return response.content.decode()
+
+
+def rendered(source: str, profile: Profile, **context: Any) -> str:
+    """Render what a page would, in a request of this person."""
+    request = RequestFactory().get("/")
+    request.user = profile.user
+    return engines["django"].from_string("{% load google %}" + source).render(context, request)
+
+
+# --- Preview -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R21")
+def test_the_preview_lists_what_a_session_would_do_and_changes_nothing(google, anna, page, calendar):
+    activity = tagged(anna)
+    google.person("anna@northfold.example").create_event({"summary": "Dentist", **TEN})
+
+    shown = text(page.get("/activities/synchronization/preview/", headers={"HX-Request": "true"}))
+
+    assert "Renewal call" in shown
+    assert "Add in Google" in shown
+    assert "Dentist" in shown
+    assert "Add here" in shown
+    assert "1 to Google" in shown
+    assert "<html" not in shown
+    assert list(Activity.objects.all()) == [activity]
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert not EventLink.objects.exists()
+    assert not SyncSession.objects.exists()
+
+
+def test_a_preview_that_google_does_not_answer_says_so(anna, page, calendar, settings):
+    ExternalAccount.objects.update(status=ExternalAccount.Status.RECONNECT_NEEDED)
+
+    response = page.get("/activities/synchronization/preview/")
+
+    assert response.status_code == 200
+    assert "is not connected" in text(response)
+
+
+def test_a_preview_needs_saved_settings(anna, page):
+    make_calendar(anna, is_set_up=False)
+
+    assert "save the settings first" in text(page.get("/activities/synchronization/preview/", follow=True))
+
+
+# --- The panel of an activity ------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R21")
+def test_the_panel_says_that_an_activity_is_in_google_and_where(anna, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+
+    shown = rendered("{% google_panel activity %}", anna, activity=activity)
+
+    assert "Why is this in Google?" in shown
+    assert "anna@northfold.example" in shown
+    assert "Open in Google" in shown
+    assert "R1c" in shown
+
+
+@pytest.mark.rule("R1", "R21")
+def test_the_panel_says_why_an_activity_is_not_in_google_and_what_to_do(anna, calendar):
+    activity = make_activity(by=anna, start=START)
+
+    shown = rendered("{% google_panel activity %}", anna, activity=activity)
+
+    assert "Why is this not in Google?" in shown
+    assert "Open in Google" not in shown
+    assert "R1" in shown
+
+
+def test_the_panel_offers_to_add_an_account(anna):
+    shown = rendered("{% google_panel activity %}", anna, activity=make_activity(by=anna))
+
+    assert "Not connected" in shown
+    assert 'href="/profile/external-accounts/"' in shown
+
+
+def test_a_link_from_google_that_is_no_web_address_is_not_offered(anna, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    link = EventLink.objects.get()
+    link.event["htmlLink"] = "javascript:alert(1)"
+    link.save()
+
+    assert "javascript:" not in rendered("{% google_panel activity %}", anna, activity=activity)
+
+
+# --- Conflicts ---------------------------------------------------------------------------------------------------
+
+
+def conflict_about(activity: Activity, field: str, *, calendar: SyncedCalendar, **values: Any) -> SyncOutcome:
+    session = make_session(calendar)
+    return make_outcome(
+        session, action=SyncOutcome.Action.REPLACED, activity=activity, rule="R11", field=field, **values
+    )
+
+
+@pytest.mark.rule("R11")
+def test_the_other_value_of_a_real_conflict_travels_to_google(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    person = google.person("anna@northfold.example")
+    [event] = person.events()
+    person.edit(event["id"], {"location": "Room Mälaren"})
+    services.edit(activity=activity, by=anna, now=timezone.now() + timedelta(minutes=1), location="Room Vättern")
+    synchronize(calendar)
+    conflict = SyncOutcome.objects.get(action="replaced")
+    assert "Room Mälaren" in rendered("{% google_panel activity %}", anna, activity=activity)
+
+    page.post(f"/activities/synchronization/conflicts/{conflict.pk}/use-other/", {"from": "activity"})
+    synchronize(calendar)
+
+    assert Activity.objects.get().location == "Room Mälaren"
+    assert person.event(event["id"])["location"] == "Room Mälaren"
+    assert "Changed on both sides" not in rendered("{% google_panel activity %}", anna, activity=activity)
+
+
+@pytest.mark.rule("R11")
+@pytest.mark.parametrize(
+    ("field", "google", "read", "expected"),
+    [
+        ("subject", "Review", lambda activity: activity.subject, "Review"),
+        ("is_private", True, lambda activity: activity.is_private, True),
+        ("reminder", 15, lambda activity: Participant.objects.get(activity=activity).reminder_minutes, 15),
+        (
+            "when",
+            {"first": "2027-03-08", "last": "2027-03-09"},
+            lambda activity: (activity.all_day, str(activity.due_date)),
+            (True, "2027-03-09"),
+        ),
+        (
+            "when",
+            {"start": "2027-03-08T12:00:00+00:00", "due": "2027-03-08T13:00:00+00:00", "time_zone": "Europe/Berlin"},
+            lambda activity: (activity.start.hour, activity.due.hour, activity.time_zone),
+            (12, 13, "Europe/Berlin"),
+        ),
+    ],
+)
+def test_each_field_can_take_the_other_value(anna, page, field, google, read, expected):
+    activity = make_activity(by=anna, start=START)
+    conflict = conflict_about(activity, field, calendar=make_calendar(anna), google=google, kept="here")
+
+    page.post(f"/activities/synchronization/conflicts/{conflict.pk}/use-other/")
+
+    assert read(Activity.objects.get()) == expected
+    conflict.refresh_from_db()
+    assert conflict.is_resolved
+
+
+def test_dismissing_leaves_the_value_that_was_kept(anna, page):
+    activity = make_activity(by=anna, location="Room Vättern")
+    conflict = conflict_about(activity, "location", calendar=make_calendar(anna), google="Room Mälaren", kept="here")
+
+    response = page.post(f"/activities/synchronization/conflicts/{conflict.pk}/dismiss/", {"from": "activity"})
+
+    assert response.url == f"/activities/{activity.pk}/"
+    conflict.refresh_from_db()
+    assert conflict.is_resolved
+    assert Activity.objects.get().location == "Room Vättern"
+
+
+@pytest.mark.rule("R6")
+def test_a_value_that_is_somebody_elses_to_change_is_refused_with_the_reason(anna, page):
+    boris = make_user("boris").profile
+    activity = make_activity(by=boris, participants=[anna], location="Room Vättern")
+    calendar = make_calendar(anna)
+    EventLink.objects.create(calendar=calendar, activity=activity, event_id="e1", state=EventLink.State.LINKED)
+    conflict = conflict_about(activity, "location", calendar=calendar, google="Room Mälaren", kept="here")
+
+    shown = text(page.post(f"/activities/synchronization/conflicts/{conflict.pk}/use-other/", follow=True))
+
+    assert "This meeting runs by the Google Calendar of Boris" in shown
+    assert Activity.objects.get().location == "Room Vättern"
+    conflict.refresh_from_db()
+    assert not conflict.is_resolved
+
+
+def test_the_other_value_of_a_deleted_activity_is_refused(anna, page):
+    activity = make_activity(by=anna)
+    conflict = conflict_about(activity, "location", calendar=make_calendar(anna), google="Room Mälaren", kept="here")
+    services.delete(activity=activity, by=anna, now=timezone.now())
+
+    shown = text(page.post(f"/activities/synchronization/conflicts/{conflict.pk}/use-other/", follow=True))
+
+    assert "The activity was deleted meanwhile." in shown
+
+
+# --- Marks, menu, status -----------------------------------------------------------------------------------------
+
+
+def test_activities_in_google_are_found_in_one_query(anna, django_assert_num_queries):
+    calendar = make_calendar(anna)
+    linked, inserting, unlinked = (make_activity(by=anna) for _ in range(3))
+    for activity, state in ((linked, EventLink.State.LINKED), (inserting, EventLink.State.INSERTING)):
+        EventLink.objects.create(calendar=calendar, activity=activity, event_id=f"e{activity.pk}", state=state)
+
+    with django_assert_num_queries(1):
+        shown = rendered(
+            "{% activities_in_google activities as ids %}{{ ids }}", anna, activities=[linked, inserting, unlinked]
+        )
+
+    assert shown == f"{{{linked.pk}}}"
+
+
+def test_the_menu_offers_an_account_first(anna):
+    without = rendered("{% synchronize_menu %}", anna)
+    make_calendar(anna)
+    with_account = rendered("{% synchronize_menu %}", anna)
+
+    assert "Add your Google account…" in without
+    assert "Synchronize now" not in without
+    assert 'action="/activities/synchronize-now/"' in with_account
+    assert "csrfmiddlewaretoken" in with_account
+    assert "Sessions" in with_account
+
+
+def test_the_panel_has_no_status_without_an_account(anna):
+    assert rendered("{% sync_status profile %}", anna, profile=anna).strip() == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (SyncSession.Status.RUNNING, "Synchronizing…"),
+        (SyncSession.Status.FAILED, "Synchronization: failed"),
+        (SyncSession.Status.NEEDS_CONFIRMATION, "Synchronization: needs confirmation"),
+        (SyncSession.Status.WITH_PROBLEMS, "Not synchronized yet"),
+    ],
+)
+def test_the_panel_says_how_the_latest_session_ended(anna, status, words):
+    make_session(make_calendar(anna), status=status)
+
+    assert words in rendered("{% sync_status profile %}", anna, profile=anna)
+
+
+def test_the_panel_says_when_both_sides_met(anna):
+    calendar = make_calendar(anna)
+    SyncedCalendar.objects.filter(pk=calendar.pk).update(synchronized_at=timezone.now())
+
+    assert f"Synchronized {timezone.now():%H}:" in rendered("{% sync_status profile %}", anna, profile=anna)
+
+
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        ({"status": ExternalAccount.Status.RECONNECT_NEEDED}, "Google needs reconnecting"),
+        ({"paused": True}, "Synchronization is paused"),
+    ],
+)
+def test_the_panel_says_what_keeps_an_account_from_synchronizing(anna, account, words):
+    make_calendar(anna, **account)
+
+    assert words in rendered("{% sync_status profile %}", anna, profile=anna)
