@@ -1,0 +1,278 @@
+"""The decisions, case by case and as properties: no database, no clock."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sync.core import decide as core
+from sync.core.decide import Answer, Half, Presence, Side, Standing, agreed_after, decide
+from sync.core.reasons import Reason
+from sync.core.snapshot import FIELDS, Days, Snapshot, Timed
+
+NINE = datetime(2026, 3, 9, 9, tzinfo=UTC)
+TEN = NINE + timedelta(hours=1)
+ANNA, BORIS, CLARA = 1, 2, 3
+AGREED = Snapshot("Review", Timed(NINE, TEN, "Europe/Berlin"), people=frozenset({ANNA, BORIS}))
+MOVED = replace(AGREED, when=Timed(TEN, TEN + timedelta(hours=1), "Europe/Berlin"))
+RENAMED = replace(AGREED, subject="Final review")
+ORGANIZER = Standing(is_organizer=True, is_own_copy=True)
+GUEST = Standing(is_organizer=False, other_copies_live=True)
+PRESENT, CANCELED, DELETED = Presence
+
+
+def half(now: Snapshot = AGREED, presence: Presence = PRESENT, *, at: datetime = NINE) -> Half:
+    return Half(now, AGREED, presence, dict.fromkeys(FIELDS, at))
+
+
+def kinds(actions: list[core.Action]) -> list[str]:
+    return [type(action).__name__ for action in actions]
+
+
+@pytest.mark.rule("R11", "R12")
+@pytest.mark.parametrize(
+    ("here", "google", "expected"),
+    [
+        pytest.param(half(), half(), [], id="nothing-changed"),
+        pytest.param(half(MOVED), half(), [("UpdateInGoogle", {"when": MOVED.when})], id="moved-here"),
+        pytest.param(half(), half(MOVED), [("UpdateHere", {"when": MOVED.when})], id="moved-in-google"),
+        pytest.param(half(MOVED), half(MOVED), [], id="both-to-the-same"),
+        pytest.param(
+            half(RENAMED),
+            half(MOVED),
+            [("UpdateInGoogle", {"subject": "Final review"}), ("UpdateHere", {"when": MOVED.when})],
+            id="two-different-fields",
+        ),
+        pytest.param(
+            half(replace(AGREED, subject="Here"), at=TEN),
+            half(replace(AGREED, subject="There"), at=NINE),
+            [("GaveWay", Side.HERE), ("UpdateInGoogle", {"subject": "Here"})],
+            id="later-here",
+        ),
+        pytest.param(
+            half(replace(AGREED, subject="Here")),
+            half(replace(AGREED, subject="There")),
+            [("GaveWay", Side.GOOGLE), ("UpdateHere", {"subject": "There"})],
+            id="at-the-same-time-google-wins",
+        ),
+    ],
+)
+def test_merging_field_by_field(here, google, expected):
+    actions = decide(here, google, ORGANIZER)
+    shown = [(type(action).__name__, getattr(action, "patch", getattr(action, "kept", None))) for action in actions]
+    assert shown == expected
+
+
+@pytest.mark.rule("R11")
+def test_googles_rewriting_of_a_text_is_no_edit():
+    here = Half(AGREED, AGREED)
+    google = Half(replace(AGREED, notes="<p>x</p>"), replace(AGREED, notes="<p>x</p>"))
+    assert decide(here, google, ORGANIZER) == []
+
+
+@pytest.mark.rule("R7", "R11")
+def test_guests_merge_person_by_person():
+    here = half(replace(AGREED, people=frozenset({ANNA, BORIS, CLARA})))
+    google = half(replace(AGREED, people=frozenset({ANNA})))
+    actions = decide(here, google, ORGANIZER)
+    patches = {type(action).__name__: action.patch["people"] for action in actions}
+    assert patches == {"UpdateInGoogle": {ANNA, CLARA}, "UpdateHere": {ANNA, CLARA}}
+
+
+@pytest.mark.rule("R12")
+def test_a_list_of_guests_that_google_cut_removes_and_sends_nobody():
+    cut = replace(ORGANIZER, are_guests_cut=True)
+    assert decide(half(), half(replace(AGREED, people=frozenset({ANNA}))), cut) == []
+    added = half(replace(AGREED, people=frozenset({ANNA, BORIS, CLARA})))
+    assert kinds(decide(added, half(), cut)) == ["Hold"]
+
+
+@pytest.mark.rule("R6")
+@pytest.mark.parametrize(
+    "standing",
+    [
+        pytest.param(replace(ORGANIZER, foreign=frozenset({"subject"})), id="somebody-else-changed-it"),
+        pytest.param(replace(ORGANIZER, why_read_only="Not yours.", is_own_copy=False), id="google-does-not-let-us"),
+    ],
+)
+def test_what_may_not_be_sent_comes_back_and_is_kept_in_the_journal(standing):
+    actions = decide(half(RENAMED), half(), standing)
+    assert kinds(actions) == ["GaveWay", "UpdateHere"]
+    assert actions[0].here == "Final review"
+    assert actions[1].patch == {"subject": "Review"}
+
+
+@pytest.mark.rule("R6", "R10")
+def test_ones_own_copy_is_ones_own_even_without_the_right_to_change_the_meeting():
+    actions = decide(half(replace(AGREED, is_private=True)), half(), replace(ORGANIZER, why_read_only="Not yours."))
+    assert [(type(action).__name__, action.patch) for action in actions] == [("UpdateInGoogle", {"is_private": True})]
+
+
+@pytest.mark.rule("R5")
+def test_no_content_flows_in_a_guests_session():
+    assert decide(half(RENAMED), half(MOVED), GUEST) == []
+
+
+@pytest.mark.rule("R4")
+def test_leaving_the_selection_freezes_once_and_qualifying_again_reads_afresh():
+    unmet = Reason(False, "It carries no private tag of yours.", "R1c")
+    assert kinds(decide(half(RENAMED), half(MOVED), replace(ORGANIZER, unmet=unmet))) == ["Freeze"]
+    assert decide(half(RENAMED), half(MOVED), replace(ORGANIZER, unmet=unmet, is_frozen=True)) == []
+    assert kinds(decide(half(RENAMED), half(MOVED), replace(ORGANIZER, is_frozen=True))) == ["Reread"]
+
+
+@pytest.mark.rule("R10")
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        pytest.param(Answer("accepted", "accepted", "needs_action"), [], id="the-same"),
+        pytest.param(Answer("accepted", "needs_action", "needs_action"), ["AnswerInGoogle"], id="given-here"),
+        pytest.param(Answer("needs_action", "tentative", "needs_action"), ["AnswerHere"], id="given-in-google"),
+        pytest.param(Answer("accepted", "declined", "needs_action", TEN, NINE), ["AnswerInGoogle"], id="later-here"),
+        pytest.param(Answer("accepted", "declined", "needs_action", NINE, TEN), ["AnswerHere"], id="later-in-google"),
+        pytest.param(Answer("accepted", "needs_action", None), ["AnswerInGoogle"], id="first-met-answered-here"),
+        pytest.param(Answer("needs_action", "accepted", None), ["AnswerHere"], id="first-met-answered-there"),
+        pytest.param(Answer(None, "accepted", "accepted"), [], id="takes-no-part-here"),
+        pytest.param(Answer("accepted", None, None), [], id="is-no-guest-there"),
+    ],
+)
+@pytest.mark.parametrize("standing", [ORGANIZER, GUEST, replace(GUEST, is_frozen=True)])
+def test_a_persons_own_answer_flows_in_their_own_session(answer, expected, standing):
+    standing = replace(standing, answer=answer, unmet=Reason(False, "", "R1a") if standing.is_frozen else None)
+    assert kinds(decide(half(), half(), standing)) == expected
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize(
+    ("here", "google", "standing", "expected"),
+    [
+        pytest.param(half(), half(presence=CANCELED), ORGANIZER, ["CancelHere", "Detach"], id="organizers-copy"),
+        pytest.param(half(), half(presence=CANCELED), replace(GUEST, other_copies_live=False),
+                     ["CancelHere", "Detach"], id="every-copy-we-know"),
+        pytest.param(half(), half(presence=CANCELED), replace(GUEST, answer=Answer("accepted")),
+                     ["AnswerHere", "Detach"], id="a-guests-copy-only"),
+        pytest.param(half(), half(presence=CANCELED), replace(ORGANIZER, is_completed=True), ["Detach"],
+                     id="completed-stays-completed"),
+        pytest.param(half(RENAMED), half(presence=CANCELED), ORGANIZER, ["GaveWay", "BringBackInGoogle"],
+                     id="changed-here-deleted-there"),
+        pytest.param(half(presence=CANCELED), half(), ORGANIZER, ["RemoveInGoogle", "Detach"], id="canceled-here"),
+        pytest.param(half(presence=DELETED), half(), ORGANIZER, ["RemoveInGoogle", "Detach"], id="deleted-here"),
+        pytest.param(half(presence=DELETED), half(), GUEST, [], id="deleted-here-in-a-guests-session"),
+        pytest.param(half(presence=DELETED), half(MOVED), ORGANIZER, ["GaveWay", "BringBackHere"],
+                     id="deleted-here-changed-there"),
+        pytest.param(half(presence=CANCELED), half(), replace(ORGANIZER, why_read_only="Not yours."),
+                     ["GaveWay", "BringBackHere"], id="not-ours-to-cancel"),
+        pytest.param(half(presence=CANCELED), half(), replace(ORGANIZER, foreign=frozenset({"status"})),
+                     ["GaveWay", "BringBackHere"], id="canceled-by-somebody-else"),
+        pytest.param(half(presence=CANCELED), half(presence=CANCELED), ORGANIZER, ["Detach"], id="gone-on-both"),
+        pytest.param(half(), half(presence=CANCELED), replace(ORGANIZER, is_frozen=True,
+                     unmet=Reason(False, "", "R1a")), [], id="frozen"),
+        pytest.param(half(presence=CANCELED), half(), replace(ORGANIZER, is_detached=True,
+                     agreed_presence=CANCELED), ["BringBackHere"], id="returned-in-google"),
+        pytest.param(half(), half(presence=CANCELED), replace(ORGANIZER, is_detached=True,
+                     agreed_presence=CANCELED), ["BringBackInGoogle"], id="set-back-here"),
+        pytest.param(half(), half(presence=CANCELED), replace(ORGANIZER, is_detached=True, is_completed=True), [],
+                     id="completed-then-cancelled-does-not-return"),
+    ],
+)  # fmt: skip
+def test_deleting_and_canceling(here, google, standing, expected):
+    assert kinds(decide(here, google, standing)) == expected
+
+
+# --- Properties --------------------------------------------------------------------------------------------------
+
+TEXTS = st.sampled_from(["", "a", "b"])
+WHENS = st.sampled_from([AGREED.when, MOVED.when, Days(date(2026, 3, 9), date(2026, 3, 9))])
+SNAPSHOTS = st.builds(
+    Snapshot,
+    subject=TEXTS,
+    when=WHENS,
+    location=TEXTS,
+    notes=TEXTS,
+    is_private=st.booleans(),
+    show_as_free=st.booleans(),
+    reminder=st.sampled_from([None, 5]),
+    people=st.frozensets(st.sampled_from([BORIS, CLARA])).map(lambda people: people | {ANNA}),
+)
+TIMES = st.dictionaries(st.sampled_from(FIELDS), st.sampled_from([NINE, TEN]))
+
+
+@st.composite
+def pairs(draw: st.DrawFn) -> tuple[Half, Half]:
+    """One base, edited twice, so that the halves are related."""
+    base = draw(SNAPSHOTS)
+    edited = st.one_of(st.just(base), SNAPSHOTS)
+    return Half(draw(edited), base, PRESENT, draw(TIMES)), Half(draw(edited), base, PRESENT, draw(TIMES))
+
+
+STANDINGS = st.builds(
+    Standing,
+    is_organizer=st.just(True),
+    is_own_copy=st.just(True),
+    why_read_only=st.sampled_from(["", "Not yours."]),
+    foreign=st.frozensets(st.sampled_from(FIELDS)),
+)
+
+
+def pretend(here: Half, google: Half, actions: list[core.Action]) -> tuple[Half, Half]:
+    """Do what was decided, and settle."""
+    after_here, after_google = here.now, google.now
+    for action in actions:
+        if isinstance(action, core.UpdateHere):
+            after_here = replace(after_here, **action.patch)
+        if isinstance(action, core.UpdateInGoogle):
+            after_google = replace(after_google, **action.patch)
+    base_here, base_google = agreed_after(replace(here, now=after_here), replace(google, now=after_google),
+                                          is_organizer=True)  # fmt: skip
+    return Half(after_here, base_here), Half(after_google, base_google)
+
+
+@pytest.mark.rule("R11")
+@given(pair=pairs(), standing=STANDINGS)
+def test_once_done_both_sides_are_equal_and_nothing_is_left_to_do(pair, standing):
+    here, google = pretend(*pair, decide(*pair, standing))
+    assert here.now == google.now
+    assert decide(here, google, standing) == []
+
+
+@pytest.mark.rule("R6", "R11")
+@given(pair=pairs(), standing=STANDINGS)
+def test_no_edit_is_silently_lost(pair, standing):
+    before_here, before_google = pair
+    actions = decide(*pair, standing)
+    here, _google = pretend(*pair, actions)
+    told = {action.name for action in actions if isinstance(action, core.GaveWay)}
+    for name in set(FIELDS) - {"people"}:
+        edited = {getattr(side.now, name) for side in pair if side.has_edited(name)}
+        if len(edited) == 1:
+            assert getattr(here.now, name) in edited or name in told
+        if len(edited) == 2:
+            assert getattr(here.now, name) in edited
+            assert name in told
+    assert before_here.base == before_google.base
+
+
+@pytest.mark.rule("R6")
+@given(pair=pairs())
+def test_without_the_right_nothing_but_ones_own_copy_is_written(pair):
+    actions = decide(*pair, replace(ORGANIZER, why_read_only="Not yours.", is_own_copy=False))
+    for action in actions:
+        if isinstance(action, core.UpdateInGoogle):
+            assert set(action.patch) <= core.PER_COPY_FIELDS
+
+
+@pytest.mark.rule("R5")
+@given(pair=pairs())
+def test_a_guests_session_keeps_the_base_of_what_differs(pair):
+    here, google = pair
+    base_here, base_google = agreed_after(here, google, is_organizer=False)
+    for name in FIELDS:
+        if getattr(here.now, name) == getattr(google.now, name):
+            assert getattr(base_here, name) == getattr(here.now, name)
+        else:
+            assert getattr(base_here, name) == getattr(here.base, name)
+            assert getattr(base_google, name) == getattr(google.base, name)
