@@ -81,13 +81,16 @@ def give_email(*, profile: Profile, address: str, is_proven: bool = True) -> Non
     An address Google vouches for is taken from whoever typed it: it cannot be theirs. One it does not vouch for is
     taken from nobody.
     """
-    held = CommunicationOption.objects.filter(kind=EMAIL, value__iexact=address.strip()).first()
+    address = address.strip()
+    held = CommunicationOption.objects.select_for_update().filter(kind=EMAIL, value__iexact=address).first()
     if held is not None and (held.profile_id == profile.pk or not is_proven):
         return
-    if held is not None:
-        held.delete()
-    CommunicationOption.objects.create(profile=profile, kind=EMAIL, value=address.strip())
-    _announce({address.strip().lower()})
+    if held is None:
+        CommunicationOption.objects.create(profile=profile, kind=EMAIL, value=address)
+    else:  # One update, so that nobody can take the address between a delete and an insert.
+        held.profile, held.value = profile, address
+        held.save(update_fields=["profile", "value"])
+    _announce({address.lower()})
 
 
 def connected_login(profile: Profile) -> str:

@@ -84,19 +84,16 @@ def connect(
     :raises AnotherAccountConnected: if the person has connected another one.
     :raises OldLinksUndecided: if a former account has links and `old_links` does not say what becomes of them.
     """
-    try:
-        with transaction.atomic():
-            # One at a time per person: two tabs that come back from Google together must not both find no account.
-            Profile.objects.select_for_update().get(pk=profile.pk)
-            _refuse_second_connection(profile, grant)
-            account, is_new = _row_for(profile, grant)
-            if is_new:
-                _settle_old_links(profile, old_links)
-            _store(account, grant=grant, now=now)
-            _resume(account, is_new=is_new, now=now)
-            services.give_email(profile=profile, address=grant.login, is_proven=grant.is_login_verified)
-    except IntegrityError as error:  # Two users at the same instant; the constraint let one through.
-        raise _connected_by_somebody_else(grant) from error
+    with transaction.atomic():
+        # One at a time per person: two tabs that come back from Google together must not both find no account.
+        Profile.objects.select_for_update().get(pk=profile.pk)
+        _refuse_second_connection(profile, grant)
+        account, is_new = _row_for(profile, grant)
+        if is_new:
+            _settle_old_links(profile, old_links)
+        _store(account, grant=grant, now=now)
+        _resume(account, is_new=is_new, now=now)
+        services.give_email(profile=profile, address=grant.login, is_proven=grant.is_login_verified)
     return account
 
 
@@ -176,7 +173,11 @@ def _store(account: ExternalAccount, *, grant: oauth.Grant, now: datetime) -> No
     account.status_reason = ""
     account.granted_scopes = grant.scopes
     account.credentials = grant.credentials
-    account.save()
+    try:
+        with transaction.atomic():
+            account.save()
+    except IntegrityError as error:  # Two users at the same instant; the constraint let one through.
+        raise _connected_by_somebody_else(grant) from error
 
 
 def _resume(account: ExternalAccount, *, is_new: bool, now: datetime) -> None:
