@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import zoneinfo
 from collections.abc import Iterable
@@ -18,9 +19,15 @@ from django.utils.translation import gettext_lazy as _
 from accounts.encryption import EncryptedTextField
 
 
+@functools.cache
+def time_zones() -> frozenset[str]:
+    """The names of all time zones; asking for them reads the file system each time."""
+    return frozenset(zoneinfo.available_timezones())
+
+
 def validate_time_zone(name: str) -> None:
     """:raises ValidationError: if the name is not an IANA time zone."""
-    if name not in zoneinfo.available_timezones():
+    if name not in time_zones():
         raise ValidationError(_("“%(name)s” is not a time zone."), params={"name": name})
 
 

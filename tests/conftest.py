@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from . import sockets
 from .google import emulator, google  # noqa: F401 - fixtures of every test
 from .worker import Worker, empty_broker
+
+# A busy machine is no failure: how long one example took says nothing here.
+hypothesis.settings.register_profile(
+    "here", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("here")
 
 
 @pytest.fixture(autouse=True, scope="session")

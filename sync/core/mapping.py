@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import zoneinfo
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -158,12 +159,18 @@ def when_of(event: Mapping[str, Any], *, default_zone: str) -> When:
 def unknown_zone(event: Mapping[str, Any]) -> str:
     """Return the name of a time zone that nobody knows, which the journal has to mention (R16); else an empty text."""
     name = _dict(event.get("start")).get("timeZone") or ""
-    return "" if not name or name in zoneinfo.available_timezones() else str(name)
+    return "" if not name or name in _zones() else str(name)
 
 
 def known_zone(name: str | None, default: str) -> str:
     """Return the zone if it is known, else the default, else UTC."""
-    return next((zone for zone in (name, default) if zone in zoneinfo.available_timezones()), None) or "UTC"
+    return next((zone for zone in (name, default) if zone in _zones()), None) or "UTC"
+
+
+@functools.cache
+def _zones() -> frozenset[str]:
+    """The names of all zones; asking for them reads the file system each time."""
+    return frozenset(zoneinfo.available_timezones())
 
 
 def changed_fields(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sync.core import mapping, snapshot
@@ -153,7 +153,6 @@ EVENT_KEYS = ("id", "status", "summary", "location", "description", "start", "en
               "visibility", "iCalUID", "recurrence")  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])  # Slow only where the machine is busy.
 @given(event=st.dictionaries(st.sampled_from(EVENT_KEYS), JSON))
 def test_whatever_google_sends_is_read_or_refused_with_words(event):
     facts = mapping.facts_of(event)
