@@ -1,4 +1,4 @@
-"""What the pages show of Google, against the emulator: preview, the panel of an activity, conflicts, marks and status."""
+"""What pages show of Google, against the emulator: preview, an activity's panel, conflicts, marks and status."""
 
 from __future__ import annotations
 
@@ -270,7 +270,7 @@ def test_the_menu_offers_an_account_first(anna):
 
 
 def test_the_panel_has_no_status_without_an_account(anna):
-    assert rendered("{% sync_status profile %}", anna, profile=anna).strip() == ""
+    assert rendered("{% sync_status request.user.profile %}", anna).strip() == ""
 
 
 @pytest.mark.parametrize(
@@ -285,14 +285,15 @@ def test_the_panel_has_no_status_without_an_account(anna):
 def test_the_panel_says_how_the_latest_session_ended(anna, status, words):
     make_session(make_calendar(anna), status=status)
 
-    assert words in rendered("{% sync_status profile %}", anna, profile=anna)
+    assert words in rendered("{% sync_status request.user.profile %}", anna)
 
 
 def test_the_panel_says_when_both_sides_met(anna):
     calendar = make_calendar(anna)
-    SyncedCalendar.objects.filter(pk=calendar.pk).update(synchronized_at=timezone.now())
+    at = timezone.now()
+    SyncedCalendar.objects.filter(pk=calendar.pk).update(synchronized_at=at)
 
-    assert f"Synchronized {timezone.now():%H}:" in rendered("{% sync_status profile %}", anna, profile=anna)
+    assert f"Synchronized {at:%H:%M}" in rendered("{% sync_status request.user.profile %}", anna)
 
 
 @pytest.mark.parametrize(
@@ -305,4 +306,4 @@ def test_the_panel_says_when_both_sides_met(anna):
 def test_the_panel_says_what_keeps_an_account_from_synchronizing(anna, account, words):
     make_calendar(anna, **account)
 
-    assert words in rendered("{% sync_status profile %}", anna, profile=anna)
+    assert words in rendered("{% sync_status request.user.profile %}", anna)
