@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -267,8 +268,17 @@ def _detail_context(
         ],
         "are_tags_open": "tags" in request.GET,
         "why_not_deletable": services.why_not_deletable(activity=activity, profile=profile),
-        "is_elsewhere": activity.time_zone != profile.time_zone and not activity.all_day,
+        "is_elsewhere": not activity.all_day and _reads_differently(activity, profile=profile),
     }
+
+
+def _reads_differently(activity: Activity, *, profile: Profile) -> bool:
+    """Whether the clock of the activity's zone shows other times than the person's own."""
+    zone = zoneinfo.ZoneInfo(activity.time_zone)
+    return any(
+        at.astimezone(zone).utcoffset() != at.astimezone(profile.zone).utcoffset()
+        for at in (activity.start, activity.due)
+    )
 
 
 def _is_fixed(activity: Activity, profile: Profile) -> bool:

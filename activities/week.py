@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -34,13 +34,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A piece of an entry in one day. `start` and `length` are minutes; `lane` of `lanes` when others overlap it."""
+    """
+    A piece of an entry in one day. `start` and `length` are minutes.
+
+    When others overlap it, it stands in `lane` of `lanes` and is `wide` lanes wide.
+    """
 
     entry: Entry
     start: int
     length: int
     lane: int = 0
     lanes: int = 1
+    wide: int = 1
+
+    def overlaps(self, other: Block) -> bool:
+        return self.start < other.start + other.length and other.start < self.start + self.length
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,8 @@ def spread_over_lanes(blocks: Iterable[Block]) -> list[Block]:
     """
     Give blocks of one day lanes, so that none covers another.
 
-    Blocks that touch each other, even through others, form a group; a group has as many lanes as stand side by side.
+    Blocks that overlap each other, even through others, form a group; a group has as many lanes as stand side by side.
+    A block takes the lanes to its right that are free all the while.
     """
     placed: list[Block] = []
     group: list[Block] = []
@@ -126,7 +135,10 @@ def spread_over_lanes(blocks: Iterable[Block]) -> list[Block]:
 
 
 def _with_lanes(group: list[Block], *, lanes: int) -> list[Block]:
-    return [Block(block.entry, block.start, block.length, block.lane, lanes) for block in group]
+    def next_taken(block: Block) -> int:
+        return min((other.lane for other in group if other.lane > block.lane and other.overlaps(block)), default=lanes)
+
+    return [replace(block, lanes=lanes, wide=next_taken(block) - block.lane) for block in group]
 
 
 def _belongs_on_the_strip(entry: Entry) -> bool:

@@ -21,6 +21,7 @@ def place_attributes(place: Block | Bar) -> SafeString:
         values = {"from": place.first, "span": place.span, "row": place.row}
     else:
         values = {"start": place.start, "length": place.length, "lane": place.lane, "lanes": place.lanes}
+        values |= {"wide": place.wide} if place.wide > 1 else {}
     return format_html_join("", ' data-{}="{}"', values.items())
 
 

@@ -113,7 +113,6 @@
   for (const dialog of document.querySelectorAll("dialog[data-open-at-once]")) {
     dialog.open = false;
     dialog.showModal();
-    dialog.querySelector("input")?.focus();
     history.replaceState(null, "", location.pathname);
   }
 })();

@@ -2,7 +2,7 @@
    belongs, and on a phone changes the day shown. It stands at the end of the page, so it runs before the first paint. */
 "use strict";
 (() => {
-  const NUMBERS = ["days", "first", "hours", "start", "length", "lane", "lanes", "from", "span", "row", "at"];
+  const NUMBERS = ["days", "first", "hours", "start", "length", "lane", "lanes", "wide", "from", "span", "row", "at"];
   const SMALL = matchMedia("(max-width: 720px)");
   const calendar = document.querySelector(".calendar");
   if (!calendar) return;

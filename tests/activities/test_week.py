@@ -81,6 +81,24 @@ def test_overlapping_blocks_share_the_width(blocks, expected):
     assert lanes(blocks) == expected
 
 
+def test_a_block_is_as_wide_as_there_is_room():
+    blocks = [block(540, 90, "a"), block(600, 90, "b"), block(660, 60, "c"), block(670, 30, "d")]
+    wide = {one.entry.payload: (one.lane, one.wide, one.lanes) for one in spread_over_lanes(blocks)}
+    assert wide == {"a": (0, 1, 3), "b": (1, 1, 3), "c": (0, 1, 3), "d": (2, 1, 3)}
+
+    early = spread_over_lanes([block(540, 60, "a"), block(590, 60, "b"), block(630, 60, "c"), block(640, 60, "d")])
+    assert {one.entry.payload: (one.lane, one.wide) for one in early} == {
+        "a": (0, 1),
+        "b": (1, 1),
+        "c": (0, 1),
+        "d": (2, 1),
+    }
+    alone_at_first = spread_over_lanes(
+        [block(540, 120, "a"), block(600, 30, "b"), block(640, 60, "c"), block(650, 60, "d")]
+    )
+    assert {one.entry.payload: (one.lane, one.wide) for one in alone_at_first}["b"] == (1, 2)
+
+
 def test_no_block_ever_covers_another():
     rng = random.Random(20260309)
     for _round in range(200):
@@ -89,11 +107,11 @@ def test_no_block_ever_covers_another():
 
         assert len(placed) == len(blocks)
         for one in placed:
-            assert 0 <= one.lane < one.lanes
+            assert 0 <= one.lane < one.lane + one.wide <= one.lanes
             for other in placed:
                 overlap = one.start < other.start + other.length and other.start < one.start + one.length
                 if one.entry.payload != other.entry.payload and overlap:
-                    assert one.lane != other.lane
+                    assert one.lane + one.wide <= other.lane or other.lane + other.wide <= one.lane
                     assert one.lanes == other.lanes
 
 
