@@ -22,7 +22,7 @@ from accounts.http import UserRequest
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import conflicts as journal
-from sync import marks
+from sync import marks, removal
 from sync import preview as planning
 from sync import sessions as runs
 from sync import set_up as setting_up
@@ -207,6 +207,21 @@ def dismiss(request: UserRequest, outcome_id: int) -> HttpResponse:
     outcome = get_object_or_404(journal.unresolved(request.user.profile), pk=outcome_id)
     journal.dismiss(outcome=outcome)
     return _back(request, outcome)
+
+
+@login_required
+@require_POST
+def remove_from_google(request: UserRequest, activity_id: int) -> HttpResponse:
+    """Delete the event of a frozen activity, which itself stays (R4)."""
+    profile = request.user.profile
+    activity = get_object_or_404(Activity.objects.visible_to(profile), pk=activity_id)
+    try:
+        removal.remove_from_google(activity=activity, profile=profile, now=timezone.now())
+    except removal.UnableToRemove as error:
+        messages.error(request, str(error))
+    else:
+        messages.success(request, _("The event is gone from Google Calendar. The activity stays."))
+    return redirect(f"/activities/{activity.pk}/")
 
 
 @login_required

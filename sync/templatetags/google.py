@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
-from sync import explain, words
+from sync import explain, removal, words
 from sync.conflicts import FIELDS_TO_TAKE_BACK, other_value
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 from sync.words import Look
@@ -49,6 +49,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
         "icon": PANEL_ICONS.get(explanation.state, "cloud-off"),
         "question": QUESTIONS.get(explanation.state, _("Why is this not in Google?")),
         "google_address": explanation.html_link if explanation.html_link.startswith(("https://", "http://")) else "",
+        "can_be_removed": explanation.state == "frozen" and removal.why_not(explanation.link) is None,
         "can_synchronize": explanation.state in CAN_SYNCHRONIZE,
         "now": now,
         "request": context["request"],

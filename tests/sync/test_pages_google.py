@@ -12,10 +12,10 @@ from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
 from activities import services
-from activities.models import Activity, Participant
+from activities.models import Activity, Participant, Tag
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
-from tests.factories import make_activity, make_user
+from tests.factories import make_activity, make_tag, make_user
 from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.pages import make_calendar, make_outcome, make_session
 
@@ -138,6 +138,84 @@ def test_a_link_from_google_that_is_no_web_address_is_not_offered(anna, calendar
     link.save()
 
     assert "javascript:" not in rendered("{% google_panel activity %}", anna, activity=activity)
+
+
+# --- Remove from Google Calendar ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def frozen(anna: Profile, calendar: SyncedCalendar) -> Activity:
+    """An activity whose event is in Google, frozen by a corporate tag."""
+    activity = tagged(anna)
+    synchronize(calendar)
+    services.add_tag(activity=activity, tag=make_tag("Q4 renewals", kind=Tag.Kind.CORPORATE), by=anna)
+    synchronize(calendar)
+    assert EventLink.objects.get().state == EventLink.State.FROZEN
+    return activity
+
+
+@pytest.mark.rule("R4")
+def test_a_frozen_activity_can_be_removed_from_google_and_stays_here(google, anna, page, calendar, frozen):
+    assert "Remove from Google Calendar" in rendered("{% google_panel activity %}", anna, activity=frozen)
+
+    response = page.post(f"/activities/{frozen.pk}/remove-from-google/")
+
+    assert response.url == f"/activities/{frozen.pk}/"
+    assert google.person("anna@northfold.example").events() == []
+    session = synchronize(calendar)
+    assert (session.status, session.removed_here) == ("succeeded", 0)
+    assert Activity.objects.get().status == Activity.Status.NOT_STARTED
+
+
+@pytest.mark.rule("R4", "R13")
+def test_what_was_removed_returns_as_a_new_event_once_it_qualifies_again(google, anna, page, calendar, frozen):
+    page.post(f"/activities/{frozen.pk}/remove-from-google/")
+    synchronize(calendar)
+
+    services.remove_tag(activity=frozen, tag=Tag.objects.get(kind=Tag.Kind.CORPORATE), by=anna)
+    synchronize(calendar)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert event["summary"] == "Renewal call"
+
+
+@pytest.mark.rule("R4")
+def test_an_activity_that_flows_is_not_removed_from_google_alone(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+
+    assert "Remove from Google" not in rendered("{% google_panel activity %}", anna, activity=activity)
+    page.post(f"/activities/{activity.pk}/remove-from-google/")
+
+    assert len(google.person("anna@northfold.example").events()) == 1
+
+
+@pytest.mark.rule("R4", "R12")
+def test_an_event_that_changed_meanwhile_is_not_removed_unseen(google, anna, page, calendar, frozen):
+    person = google.person("anna@northfold.example")
+    person.edit(person.events()[0]["id"], {"location": "Room Mälaren"})
+
+    page.post(f"/activities/{frozen.pk}/remove-from-google/")
+
+    assert len(person.events()) == 1
+    assert EventLink.objects.exists()
+    assert not SyncedCalendar.objects.exclude(lease_by="").exists()
+
+
+@pytest.mark.rule("R18")
+def test_nothing_is_removed_while_a_session_runs(google, page, calendar, frozen):
+    SyncedCalendar.objects.claim(calendar_id=calendar.pk, now=timezone.now())
+
+    page.post(f"/activities/{frozen.pk}/remove-from-google/")
+
+    assert len(google.person("anna@northfold.example").events()) == 1
+
+
+def test_what_one_may_not_open_one_cannot_remove(page, anna):
+    activity = make_activity(subject="Closed", is_private=True)
+
+    assert page.post(f"/activities/{activity.pk}/remove-from-google/").status_code == 404
+    assert page.get(f"/activities/{activity.pk}/remove-from-google/").status_code == 405
 
 
 # --- Conflicts ---------------------------------------------------------------------------------------------------
