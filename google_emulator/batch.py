@@ -42,7 +42,7 @@ def _parts(call: Call) -> list[tuple[str, Call]]:
         raise errors.ApiError("badRequest", f"The batch request contains too many calls (at most {LARGEST}).")
     found = []
     for part in payloads:
-        raw = part.get_payload(decode=True) if not isinstance(part, str) else None  # type: ignore[union-attr]
+        raw = part.get_payload(decode=True) if not isinstance(part, str) else None
         if not isinstance(raw, bytes):
             raise errors.ApiError("badRequest", "Failed to parse batch request.")
         content_id = str(part.get("Content-ID", "")).strip()  # type: ignore[union-attr]

@@ -38,7 +38,7 @@ def blueprint(emulator: Emulator) -> Blueprint:
 
     @pages.get("/events/new")
     def new() -> Reply:
-        person = emulator.person(request.args.get("account") or emulator.accounts[0].email)
+        person = emulator.person(request.args.get("account", ""))
         now = emulator.clock.now().astimezone(ZoneInfo(person.calendar.time_zone))
         start = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
         return render_template("event.html", form=_empty_form(start), person=person, event=None, error="")
