@@ -1,0 +1,76 @@
+"""The running parts as people meet them: the web server, a Celery worker, the local Google, and Chromium."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from google_emulator import Emulator
+from tests import chromium
+from tests.factories import make_user
+from tests.journeys.pages import DESKTOP, ZONE, Colleague
+from tests.worker import Worker
+
+ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
+PEOPLE = {"anna": "Anna Berg", "boris": "Boris Novak"}
+
+
+@pytest.fixture
+def people(google: Emulator, transactional_db: None) -> None:
+    """Anna and Boris: they may sign in, and each has an account at Google. What else is there, they make themselves."""
+    for username, name in PEOPLE.items():
+        user = make_user(username, time_zone=ZONE)
+        user.profile.full_name = name
+        user.profile.save()
+        google.add_account(user.email, name=name, time_zone=ZONE)
+
+
+@pytest.fixture
+def product(live_server: Any, people: None, celery_worker: Worker, settings: Any) -> str:
+    """The address of the running product."""
+    settings.PUBLIC_BASE_URL = live_server.url
+    return str(live_server.url)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests.
+        arguments = [*chromium.FLAGS, ONLY_THIS_MACHINE]
+        browser = playwright.chromium.launch(executable_path=chromium.path(), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def arrive(browser: Browser, product: str, google: Emulator) -> Iterator[Callable[..., Colleague]]:
+    """
+    Return a function that signs a colleague in, in a browser of their own.
+
+    JOURNEY_PICTURES names a folder for pictures of the pages passed. Any complaint of a browser fails the test.
+    """
+    arrived: list[Colleague] = []
+    pictures = os.environ.get("JOURNEY_PICTURES")
+
+    def arrive(username: str, *, window: dict[str, int] = DESKTOP, pictures_as: str = "") -> Colleague:
+        context = browser.new_context(base_url=product, viewport=window, timezone_id=ZONE, locale="en-US")
+        colleague = Colleague(
+            username,
+            context=context,
+            google=google.url,
+            folder=Path(pictures) if pictures and pictures_as else None,
+            pictures_as=pictures_as,
+        )
+        arrived.append(colleague)
+        colleague.sign_in()
+        return colleague
+
+    yield arrive
+    for colleague in arrived:
+        colleague.leave()
+    assert [complaint for colleague in arrived for complaint in colleague.complaints] == []

@@ -1,0 +1,131 @@
+"""
+The main job as a new user does it, in a real browser against the running parts.
+
+The product, its worker and the local Google run as they do for people; the browser is the only way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from google_emulator import Emulator
+from tests.journeys.pages import DESKTOP, PHONE, Colleague, today
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+
+Arrive = Callable[..., Colleague]
+MARIA = "maria@partner.example"  # Nobody here; known to Google only.
+NOTHING = {"Here": (0, 0, 0), "In Google": (0, 0, 0)}
+
+
+def ready(colleague: Colleague) -> Colleague:
+    """Connect and set up, as the first test shows in detail."""
+    colleague.connect_google()
+    colleague.set_up_synchronization()
+    return colleague
+
+
+@pytest.mark.parametrize(("window", "name"), [(DESKTOP, "desktop"), (PHONE, "phone")], ids=["desktop", "phone"])
+def test_the_first_synchronization(arrive: Arrive, google: Emulator, window: dict[str, int], name: str):
+    anna = arrive("anna", window=window, pictures_as=name)
+    anna.connect_google()
+    anna.set_up_synchronization()
+    anna.make_task("Renewal call", start="10:00", due="10:45", location="Room 4")
+    anna.put_on_private_tag("For Google")
+    anna.picture("activity")
+    anna.google.make_event("Dentist", start="12:00", end="12:30", location="Lund")
+
+    google.fail("slow", method="GET", path="/events", seconds=2)
+    anna.start_synchronization()
+    expect(anna.page.get_by_role("heading", name="Synchronizing now")).to_be_visible()
+    anna.picture("progress")
+    assert anna.counts() == {"Here": (1, 0, 0), "In Google": (1, 0, 0)}
+    anna.picture("result")
+
+    expect(anna.google.event("Renewal call")).to_contain_text("10:00 – 10:45")
+    expect(anna.google.event("Renewal call")).to_contain_text("Room 4")
+    anna.picture("google", anna.google.page)
+    expect(anna.in_calendar("Dentist")).to_be_attached()
+    anna.picture("calendar")
+    expect(anna.in_list("Dentist")).to_be_visible()
+    anna.picture("list")
+    anna.open_activity("Dentist")
+    expect(anna.page.get_by_label("Start", exact=True)).to_have_value(f"{today()}T12:00")
+    expect(anna.page.get_by_label("Location")).to_have_value("Lund")
+    anna.picture("from-google")
+    assert anna.synchronize() == NOTHING
+
+
+def test_changes_travel_both_ways(arrive: Arrive):
+    anna = ready(arrive("anna"))
+    anna.make_task("Renewal call", start="10:00", due="10:45")
+    anna.put_on_private_tag("For Google")
+    anna.synchronize()
+
+    anna.open_activity("Renewal call")
+    anna.change("Location", "Room 9")
+    assert anna.synchronize() == {"Here": (0, 0, 0), "In Google": (0, 1, 0)}
+    expect(anna.google.event("Renewal call")).to_contain_text("Room 9")
+
+    anna.google.change("Renewal call", "Title", "Renewal call with the board")
+    assert anna.synchronize() == {"Here": (0, 1, 0), "In Google": (0, 0, 0)}
+    anna.open_activity("Renewal call with the board")
+    expect(anna.page.get_by_label("Location")).to_have_value("Room 9")
+    assert anna.synchronize() == NOTHING
+
+
+def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive, google: Emulator):
+    anna = ready(arrive("anna", pictures_as="meeting-anna"))
+    anna.google.make_event("Kick-off", start="14:00", end="15:00", guests=("boris@northfold.example", MARIA))
+    assert anna.synchronize() == {"Here": (1, 0, 0), "In Google": (0, 0, 0)}
+
+    path = anna.open_activity("Kick-off")
+    assert anna.participants() == ["Anna Berg", "Boris Novak"]
+    expect(anna.other_guests()).to_contain_text(MARIA)
+    anna.picture("participants")
+    expect(anna.google.event("Kick-off").locator(f"[data-guest='{MARIA}']")).to_be_visible()
+    anna.picture("google", anna.google.page)
+
+    boris = arrive("boris", pictures_as="meeting-boris")
+    expect(boris.in_calendar("Kick-off")).to_have_count(0)
+    boris.picture("calendar-before")
+    expect(boris.in_list("Kick-off")).to_have_count(0)
+    expect(boris.in_search("Kick-off")).to_have_count(0)
+    assert boris.is_refused(path)
+    boris.picture("refused")
+
+    ready(boris)
+    assert boris.synchronize() == {"Here": (1, 0, 0), "In Google": (0, 0, 0)}
+    expect(boris.in_calendar("Kick-off")).to_have_count(1)
+    boris.picture("calendar-after")
+    assert boris.open_activity("Kick-off") == path
+    assert boris.participants() == ["Anna Berg", "Boris Novak"]
+    boris.picture("participants")
+
+    anna.open_activity("Kick-off")
+    anna.change("Location", "Room 2")
+    assert anna.synchronize() == {"Here": (0, 0, 0), "In Google": (0, 1, 0)}
+    expect(boris.google.event("Kick-off")).to_contain_text("Room 2")
+    expect(boris.google.event("Kick-off").locator(f"[data-guest='{MARIA}']")).to_be_visible()
+    boris.synchronize()
+    assert boris.open_activity("Kick-off") == path
+    expect(boris.page.get_by_text("Room 2").or_(boris.page.get_by_label("Location")).first).to_be_visible()
+
+
+def test_deleting_the_account_asks_and_keeps_the_activities(arrive: Arrive, google: Emulator):
+    anna = ready(arrive("anna", pictures_as="delete"))
+    anna.google.make_event("Dentist", start="12:00", end="12:30")
+    anna.synchronize()
+
+    anna.open_accounts()
+    anna.delete_account()
+
+    assert google.oauth.grants() == []
+    expect(anna.in_calendar("Dentist")).to_have_count(1)
+    expect(anna.google.event("Dentist")).to_be_visible()
+
+    ready(anna)
+    assert anna.synchronize() == NOTHING
