@@ -10,7 +10,7 @@ from django import template
 from django.template import RequestContext
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
@@ -108,6 +108,13 @@ def moment(at: datetime | None, now: datetime | None = None) -> str:
 def look_of(item: Any) -> Look:
     """Return icon, tone and words of an outcome or a planned action."""
     return words.look(item.action, item.direction)
+
+
+@register.filter
+def took(session: SyncSession) -> str:
+    """Write how long a session took: “3 seconds”."""
+    seconds = round(session.seconds or 0)
+    return ngettext("%d second", "%d seconds", seconds) % seconds if seconds else _("under a second")
 
 
 @register.filter

@@ -184,7 +184,7 @@ def test_the_page_shows_the_latest_session_its_counts_and_the_next_one(page, ann
     shown = text(page.get(SET_UP))
 
     assert "<td>17</td>" in shown
-    assert "4 requests to Google" in shown
+    assert "in 2 seconds, 4 requests to Google" in shown
     assert "Mon 6 May 2030, 10:50" in shown  # Her own zone.
 
 
