@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,6 @@ from google_emulator.copies import Copy, Table
 from google_emulator.events import Body
 from google_emulator.mail import Mail, Mailbox
 
-_ID_LETTERS = "0123456789abcdefghijklmnopqrstuv"
 _SHARED = (*events.MAIN_FIELDS, "attendees", *events.GUEST_RIGHTS, "sequence", "status")
 
 
@@ -730,7 +730,7 @@ class CalendarStore:
             )
 
     def _new_id(self) -> str:
-        return "".join(secrets.choice(_ID_LETTERS) for _ in range(26))
+        return base64.b32hexencode(secrets.token_bytes(16)).decode().lower().rstrip("=")
 
     def _next_version(self) -> int:
         """Return a version later than all before: the time in microseconds where it can be."""

@@ -187,6 +187,11 @@ def _add_people(control: Blueprint, emulator: Emulator) -> None:
     def create_event(email: str) -> Reply:
         return jsonify(emulator.person(email).create_event(_sent()))
 
+    @control.post("/people/<email>/fill")
+    def fill(email: str) -> Reply:
+        emulator.fill(email, _sent()["events"])
+        return _done()
+
     @control.get(f"{people}/<event_id>")
     def get_event(email: str, event_id: str) -> Reply:
         return jsonify(emulator.person(email).event(event_id))

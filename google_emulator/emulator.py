@@ -152,6 +152,7 @@ class Emulator:
                 self.store.insert(calendar=person.calendar, raw=body, write=write)
         finally:
             self.store.listeners = listeners
+        self.api.render(person.calendar.id)
         self.save()
 
     # Access

@@ -39,8 +39,11 @@ _AFTER_GUESTS = (
 LINK_ROOT = "https://www.google.com/calendar"
 
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def to_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODER.encode(value).encode()
 
 
 def full(copy: Copy, *, link_root: str, zone: str | None = None, max_attendees: int | None = None) -> Body:

@@ -133,8 +133,12 @@ def shifted(when: When, *, by: timedelta) -> When:
 
 def stamp(micros: int) -> str:
     """Return microseconds since 1970 as Google writes `updated`: UTC with milliseconds."""
-    moment = datetime.fromtimestamp(micros // 1_000_000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{micros % 1_000_000 // 1000:03d}Z"
+    return f"{_second(micros // 1_000_000)}.{micros % 1_000_000 // 1000:03d}Z"
+
+
+@lru_cache(maxsize=256)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def query_moment(value: Any, *, name: str) -> int:

@@ -51,6 +51,11 @@ def test_a_series_and_its_split(google, control):
     assert len(control("GET", mine)["events"]) == 2
 
 
+def test_filling_a_calendar(google, control, anna):
+    control("POST", f"people/{ANNA}/fill", events=[timed(f"Event {number}") for number in range(20)])
+    assert len(page(anna)["items"]) == 20
+
+
 def test_faults(google, control, anna):
     assert control("POST", "faults", status=403, reason="quotaExceeded", times=2)["faults"][0]["times"] == 2
     with refused(403, "quotaExceeded"):
