@@ -52,10 +52,17 @@ class OfActivitiesAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         profile = request.user.profile  # type: ignore[union-attr]
+        is_own = Q(**{self.own: profile.pk}) if self.own else Q(pk=None)
         visible = Exists(Activity.objects.visible_to(profile).filter(pk=OuterRef("activity")))
-        is_own = When(Q(**{self.own: profile.pk}), then=Value(True)) if self.own else When(visible, then=Value(True))
-        may_see = Case(is_own, default=visible, output_field=BooleanField())
-        return super().get_queryset(request).annotate(may_see=may_see, subject=F("activity__subject"))
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                is_own=Case(When(is_own, then=Value(True)), default=Value(False), output_field=BooleanField()),
+                may_see=Case(When(is_own, then=Value(True)), default=visible, output_field=BooleanField()),
+                subject=F("activity__subject"),
+            )
+        )
 
     @admin.display(description=_("activity"))
     def activity_subject(self, row: Any) -> str:
@@ -197,7 +204,7 @@ class EventLinkAdmin(OfActivitiesAdmin):
 
     @admin.display(description=_("reason"))
     def parked(self, link: Any) -> str:
-        return _without_quotations(link.reason, may_see=link.may_see)
+        return _without_quotations(link.reason, is_own=link.is_own)
 
     @admin.action(description=_("Retry with the next session"), permissions=["operate"])
     def retry(self, request: HttpRequest, links: QuerySet[EventLink]) -> None:
@@ -264,6 +271,7 @@ class SyncOutcomeAdmin(OfActivitiesAdmin):
     list_select_related = ["session__calendar__account__profile"]
     search_fields = ["rule", "session__calendar__account__login", "session__calendar__account__profile__full_name"]
     date_hierarchy = "at"
+    ordering = ["-id"]
     fields = [
         "at", "session", "person", "masked_item", "direction", "action", "field", "kept", "rule", "masked_reason",
         "masked_error", "is_resolved",
@@ -289,13 +297,17 @@ class SyncOutcomeAdmin(OfActivitiesAdmin):
 
     @admin.display(description=_("reason"))
     def masked_reason(self, outcome: Any) -> str:
-        return _without_quotations(outcome.reason, may_see=outcome.may_see)
+        return _without_quotations(outcome.reason, is_own=outcome.is_own)
 
     @admin.display(description=_("error"))
     def masked_error(self, outcome: Any) -> str:
-        return outcome.error if outcome.may_see else _without_quotations(outcome.error, may_see=False)
+        return _without_quotations(outcome.error, is_own=outcome.is_own)
 
 
-def _without_quotations(reason: str, *, may_see: bool) -> str:
-    """Return a reason without the subjects and tags it quotes, unless the reader may see them."""
-    return reason if may_see else QUOTED.sub("“…”", reason)
+def _without_quotations(reason: str, *, is_own: bool) -> str:
+    """
+    Return a reason without what it quotes, unless it is the reader's own.
+
+    Whoever may open the activity may still not know the private tags that brought it to Google (R1).
+    """
+    return reason if is_own else QUOTED.sub("“…”", reason)

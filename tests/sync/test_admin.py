@@ -101,13 +101,15 @@ def test_the_tokens_of_the_reading_are_not_shown(browser, private_one):
 
 def test_what_colleagues_may_open_and_ones_own_is_shown(browser, root, calendar, boris):
     open_one = make_activity(by=boris, subject="Site visit")
-    make_outcome(make_session(calendar), item="Site visit", activity=open_one)
+    reason = "Carries your private tag “Leaving Northfold”."
+    make_outcome(make_session(calendar), item="Site visit", activity=open_one, reason=reason)
     own = make_session(make_calendar(root.profile))
     make_outcome(own, item="My own event", reason="Carries “Key account”.")
 
     shown = browser.get("/admin/sync/syncoutcome/").content.decode()
 
     assert "Site visit" in shown
+    assert "Leaving" not in shown  # The activity is open to colleagues, the private tag on it is not (R1).
     assert "My own event" in shown
     assert "Carries “Key account”." in shown
 
