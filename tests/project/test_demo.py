@@ -141,7 +141,7 @@ class Running:
                 stderr=subprocess.STDOUT,
                 preexec_fn=die_with_parent(),
             )
-        wait_until(lambda: "Ready" in self.output() or self.process.poll() is not None, what="the banner", seconds=40)
+        wait_until(lambda: "Ready" in self.output() or self.process.poll() is not None, what="the banner", seconds=100)
         assert self.process.poll() is None, self.output()
 
     def output(self) -> str:
