@@ -278,7 +278,13 @@ def initial_of_new(*, profile: Profile, asked: Any, now: datetime) -> dict[str, 
 
 
 class ParticipantForm(forms.Form):
-    """Whom to add. Anybody who works here and does not take part yet."""
+    """
+    Whom to add: anybody who works here and does not take part yet.
+
+    The control shares the form "single-action" with buttons that need no person, so the browser must not insist on one.
+    """
+
+    use_required_attribute = False
 
     profile = forms.ModelChoiceField(
         label=_("Person to add"), queryset=Profile.objects.none(), empty_label=_("Choose a person")

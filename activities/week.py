@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 DAYS_OF_A_WEEK = 7
-SHORTEST = 25  # Minutes: what a block needs to hold one line of text. Shorter activities are drawn this long.
+SHORTEST = 30  # Minutes: what a block needs to hold a line of text and to be hit. Shorter ones are drawn this long.
 MIDNIGHT = 24 * 60
 USUAL_HOURS = (8, 19)  # Shown even when nothing happens; whatever lies outside widens the grid.
 

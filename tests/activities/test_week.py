@@ -102,7 +102,7 @@ def test_a_block_is_as_wide_as_there_is_room():
 def test_no_block_ever_covers_another():
     rng = random.Random(20260309)
     for _round in range(200):
-        blocks = [block(rng.randrange(0, 1380, 5), rng.randrange(25, 240, 5), str(i)) for i in range(rng.randrange(12))]
+        blocks = [block(rng.randrange(0, 1380, 5), rng.randrange(30, 240, 5), str(i)) for i in range(rng.randrange(12))]
         placed = spread_over_lanes(blocks)
 
         assert len(placed) == len(blocks)
