@@ -17,6 +17,7 @@ from werkzeug.routing import Map, Rule
 from google_emulator import errors, listing, partial, rendering, times, tokens
 from google_emulator.accounts import Calendar, Directory
 from google_emulator.calendar import CalendarStore, Write
+from google_emulator.channels import Channels
 from google_emulator.clock import Clock
 from google_emulator.copies import Copy
 from google_emulator.events import Body
@@ -91,11 +92,20 @@ class Context:
 class CalendarApi:
     """Every method of Calendar v3 that is served here."""
 
-    def __init__(self, *, directory: Directory, store: CalendarStore, oauth: AuthorizationServer, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        store: CalendarStore,
+        oauth: AuthorizationServer,
+        clock: Clock,
+        channels: Channels,
+    ) -> None:
         self._directory = directory
         self._store = store
         self._oauth = oauth
         self._clock = clock
+        self._channels = channels
         # Where an event's htmlLink leads; the server puts its own address here.
         self.link_root = rendering.LINK_ROOT
         self._methods: dict[str, tuple[Callable[..., Answer], tuple[str, ...]]] = {}
@@ -136,6 +146,8 @@ class CalendarApi:
             ("GET", events, self._list_events, _READ_EVENTS),
             ("POST", events, self._insert_event, _WRITE_EVENTS),
             ("POST", f"{events}/import", self._import_event, _WRITE_EVENTS),
+            ("POST", f"{events}/watch", self._watch_events, _READ_EVENTS),
+            ("POST", "/channels/stop", self._stop_channel, (*_READ_EVENTS, *_READ_LIST, *_SETTINGS)),
             ("GET", f"{events}/<event_id>", self._get_event, _READ_EVENTS),
             ("PATCH", f"{events}/<event_id>", self._patch_event, _WRITE_EVENTS),
             ("PUT", f"{events}/<event_id>", self._update_event, _WRITE_EVENTS),
@@ -289,6 +301,27 @@ class CalendarApi:
         destination = self._reach_to_write(context, wanted)
         copy = self._store.move(calendar=calendar, event_id=event_id, destination=destination, write=_write(context))
         return self._event_answer(copy, context)
+
+    def _watch_events(self, context: Context, calendar_id: str) -> Answer:
+        calendar, _ = self._reach(context, calendar_id)
+        answer = self._channels.watch(
+            calendar_id=calendar.id,
+            raw=context.json,
+            email=context.email,
+            client_id=context.token.client_id,
+            root=self.link_root,
+        )
+        return json_answer(answer)
+
+    def _stop_channel(self, context: Context) -> Answer:
+        raw = context.json
+        self._channels.stop(
+            channel_id=str(raw.get("id", "")),
+            resource_id=str(raw.get("resourceId", "")),
+            email=context.email,
+            client_id=context.token.client_id,
+        )
+        return Answer(status=204)
 
     def _event_answer(self, copy: Copy, context: Context, *, role: str = "owner") -> Answer:
         zone, limit = _zone(context), _max_attendees(context)

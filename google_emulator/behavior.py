@@ -26,6 +26,11 @@ class Behavior:
     hidden_rows_count: bool = True
     # Texts are stored as sent, or "trimmed" (outer blanks off, CRLF to LF).
     texts: str = "as_sent"
+    # Push messages about changes are "delivered", "dropped" or sent "twice", so many seconds late.
+    push: str = "delivered"
+    push_delay_seconds: float = 0.0
+    # Google pushes to https addresses only.
+    push_needs_https: bool = True
 
     def change(self, **values: Any) -> None:
         """:raises ValueError: for an unknown switch."""

@@ -93,6 +93,14 @@ def _add_world(control: Blueprint, emulator: Emulator) -> None:
         emulator.mail.clear()
         return _done()
 
+    @control.get("/channels")
+    def list_channels() -> Reply:
+        attempts = [
+            {"address": each.message.address, "headers": dict(each.message.headers), "status": each.status}
+            for each in emulator.postman.deliveries
+        ]
+        return jsonify({"channels": [asdict(channel) for channel in emulator.channels.all()], "messages": attempts})
+
     @control.get("/requests")
     def list_requests() -> Reply:
         filters: dict[str, Any] = {name: request.args[name] for name in ("method", "path") if name in request.args}

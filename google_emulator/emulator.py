@@ -12,11 +12,13 @@ from google_emulator.accounts import Account, Calendar, Directory
 from google_emulator.api import CalendarApi
 from google_emulator.behavior import Behavior
 from google_emulator.calendar import CalendarStore, Write
+from google_emulator.channels import Channels
 from google_emulator.clock import Clock
 from google_emulator.faults import Fault, Faults
 from google_emulator.mail import Mailbox
 from google_emulator.oauth import AuthorizationServer, Client
 from google_emulator.people import Person
+from google_emulator.postman import Postman
 from google_emulator.requestlog import RequestLog
 from google_emulator.server import Server
 from google_emulator.state import StateFile
@@ -55,11 +57,21 @@ class Emulator:
         self.store = CalendarStore(
             directory=self.directory, clock=self.clock, behavior=self.behavior, mailbox=self.mail
         )
-        self.api = CalendarApi(directory=self.directory, store=self.store, oauth=self.oauth, clock=self.clock)
+        self.postman = Postman(behavior=self.behavior)
+        self.channels = Channels(
+            clock=self.clock, behavior=self.behavior, deliver=self.postman.deliver, on_change=self.save
+        )
+        self.api = CalendarApi(
+            directory=self.directory,
+            store=self.store,
+            oauth=self.oauth,
+            clock=self.clock,
+            channels=self.channels,
+        )
         self._state = StateFile(state, dump=self._dump)
         self._server: Server | None = None
         self._load()
-        self.store.listeners.append(lambda _: self.save())
+        self.store.listeners += [self.channels.announce, lambda _: self.save()]
 
     # Serving
 
@@ -81,6 +93,7 @@ class Emulator:
         """Stop serving; what is in memory stays."""
         if self._server is not None:
             self.faults.clear()
+            self.postman.stop()
             self._server.stop()
             self._server = None
 
@@ -101,6 +114,8 @@ class Emulator:
             self.mail.clear()
             self.clock.reset()
             self.behavior.reset()
+        self.channels.clear()
+        self.postman.deliveries.clear()
         self.faults.clear()
         self.requests.clear()
         self.save()
@@ -211,6 +226,7 @@ class Emulator:
                 "oauth": self.oauth.dump(),
                 "events": self.store.dump(),
                 "mail": self.mail.dump(),
+                "channels": self.channels.dump(),
             }
 
     def _load(self) -> None:
@@ -222,3 +238,4 @@ class Emulator:
         self.oauth.load(state["oauth"])
         self.store.load(state["events"])
         self.mail.load(state["mail"])
+        self.channels.load(state.get("channels", []))

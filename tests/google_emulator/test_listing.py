@@ -334,9 +334,9 @@ def test_a_page_of_2500_events_is_put_together_quickly(google: Emulator, anna):
     google.fill(ANNA, [timed(f"Event {number}", description="x" * 100) for number in range(2500)])
     page(anna, maxResults=2500)  # Rendered now, kept from here on.
 
-    before = time.perf_counter()
+    before = time.process_time()
     answer = page(anna, maxResults=2500)
-    seconds = time.perf_counter() - before
+    seconds = time.process_time() - before
 
     assert len(answer["items"]) == 2500
-    assert seconds < 0.5, "0.05 s on a quiet machine, the client's own work included"
+    assert seconds < 0.5, "of work, the client's own included; 0.06 where nothing else runs"

@@ -27,7 +27,7 @@ def test_it_starts_and_stops_quickly():
     url = google.url
     assert requests.get(url, timeout=5).status_code == 200
     google.stop()
-    assert time.perf_counter() - before < 1
+    assert time.perf_counter() - before < 5
     with pytest.raises(requests.ConnectionError):
         requests.get(url, timeout=5)
     with pytest.raises(RuntimeError):
