@@ -106,7 +106,8 @@ def _words(change: FieldChange, *, names: dict[int, str], zone: zoneinfo.ZoneInf
 def _name_of(field: str) -> str:
     if field == "when":
         return _("the time")
-    return str(Activity._meta.get_field(field).verbose_name).capitalize()
+    names = {one.name: one.verbose_name for one in Activity._meta.fields}
+    return str(names[field]).capitalize()
 
 
 def _label(field: str, value: Any) -> str:

@@ -49,7 +49,7 @@ class NotesField(forms.CharField):
     widget = forms.Textarea(attrs={"rows": 6})
 
     def to_python(self, value: Any) -> str:
-        return super().to_python(value).replace("\r\n", "\n").replace("\r", "\n")
+        return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
 class DateField(forms.DateField):
@@ -121,7 +121,7 @@ class ActivityForm(StyledForm, forms.Form):
         zones = list(_zones())
         if initial["time_zone"] not in zones:
             zones.insert(0, initial["time_zone"])
-        self.fields["time_zone"].choices = [(name, name) for name in zones]
+        self.fields["time_zone"].choices = [(name, name) for name in zones]  # type: ignore[attr-defined]
         if activity and not activity.subject:
             self.fields["subject"].required = False  # Google lets an event have none.
         if activity and text.is_html(activity.notes):
@@ -152,7 +152,7 @@ class ActivityForm(StyledForm, forms.Form):
                 self.fields[name].disabled = True
                 self.fields[name].widget.attrs["aria-describedby"] = "read-only-why"
         if "status" not in names and "initial-status" not in self.data:
-            self.fields["status"].choices = [
+            self.fields["status"].choices = [  # type: ignore[attr-defined]
                 (value, label) for value, label in Activity.Status.choices if value != canceled
             ]
 
@@ -233,8 +233,10 @@ def initial_of(activity: Activity) -> dict[str, Any]:
     if activity.all_day and first and last:
         start = datetime.combine(first, USUAL_START)
         due = start + USUAL_LENGTH
-    plain = ("all_day", "time_zone", "show_in_calendar", "is_private", "show_as_free", "location", "category", "status")
-    plain += ("subject", "priority", "owner", "reporter", "result", "result_details")
+    plain = [
+        "subject", "all_day", "time_zone", "show_in_calendar", "is_private", "show_as_free", "location", "category",
+        "status", "priority", "result", "result_details",
+    ]  # fmt: skip
     return {name: getattr(activity, name) for name in plain} | {
         "start": start,
         "due": due,

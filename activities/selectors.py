@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Lower
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Profile
@@ -47,15 +48,6 @@ class Filters:
     show_canceled: bool = False
     own: Profile | None = field(default=None, compare=False)  # Whose filters these are.
 
-    @property
-    def are_default(self) -> bool:
-        """Whether nothing is filtered but what always is: the current week of oneself."""
-        return (
-            self.period == DEFAULT_PERIOD
-            and self.employees == (self.own,)
-            and not (self.everybody or self.tag or self.search or self.show_canceled)
-        )
-
     def pairs(self, **changes: Any) -> list[tuple[str, Any]]:
         """
         Return the filters as name and value pairs of an address, some of them changed; what is default is left out.
@@ -77,18 +69,19 @@ class Filters:
         return pairs
 
 
-def read_filters(values: Mapping[str, Any], *, profile: Profile, now: datetime) -> Filters:
+def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filters:
     """
-    Read the filters of an address. `values` is a QueryDict; what makes no sense counts as not given.
+    Read the filters of an address; what makes no sense counts as not given.
 
-    A search without a period looks at any time and at everybody, since who searches does not know where to look.
+    A search from the top bar, which names no view, looks at any time and at everybody: who searches knows neither.
     """
     today = now.astimezone(profile.zone).date()
-    search = str(values.get("search") or "").strip()
+    search = str(values.get("search") or "").replace("\x00", "").strip()
+    looks_everywhere = bool(search) and "view" not in values
     asked = _employees_asked_for(values)
-    period, days = _period(values, today=today, default="any" if search else DEFAULT_PERIOD)
+    period, days = _period(values, today=today, default="any" if looks_everywhere else DEFAULT_PERIOD)
     employees = tuple(Profile.objects.filter(pk__in=asked, user__is_active=True))
-    everybody = "all" in values.getlist("employee") or (bool(search) and not employees)  # type: ignore[attr-defined]
+    everybody = "all" in values.getlist("employee") or (looks_everywhere and not employees)
     tag_id = _number(values.get("tag"))
     return Filters(
         period=period,
@@ -200,7 +193,7 @@ def _in_period(activities: Any, *, filters: Filters, zone: zoneinfo.ZoneInfo) ->
     return activities.filter(Q(all_day=True, start_date__lte=last, due_date__gte=first) | Q(pk__in=timed))
 
 
-def _period(values: Mapping[str, Any], *, today: date, default: str) -> tuple[str, tuple[date, date] | None]:
+def _period(values: QueryDict, *, today: date, default: str) -> tuple[str, tuple[date, date] | None]:
     """Return the period's name and days. A `date` asks for the week it lies in, which has no name of its own."""
     day = read_date(values.get("date"))
     monday = week.first_day_of_week(today)
@@ -226,7 +219,7 @@ def name_of_week(first: date, *, today: date) -> str:
     return next((name for name, distance in WEEKS.items() if distance == weeks), "week")
 
 
-def _employees_asked_for(values: Any) -> list[int]:
+def _employees_asked_for(values: QueryDict) -> list[int]:
     return [number for value in values.getlist("employee") if (number := _number(value))]
 
 

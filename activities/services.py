@@ -105,6 +105,7 @@ def edit(
     Change fields of an activity; what is not given stays. Returns the activity as it is now.
 
     What becomes a meeting is shown in the calendar unless `show_in_calendar` is given. What is not final has no result.
+    A new Owner or Reporter becomes a participant, unless the participants are somebody else's to change (R6).
 
     :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
     """
@@ -127,8 +128,9 @@ def edit(
     _refuse_foreign_changes(activity, by=by, changes=changes, before=before)
     activity.save()
     log(activity, before=before, after=changes, by=by, now=now)
-    for role in ("owner", "reporter"):
-        if role in changes:
+    new_roles = [role for role in ("owner", "reporter") if role in changes]
+    if new_roles and not why_read_only(activity=activity, profile=by):
+        for role in new_roles:
             _let_take_part(activity, profile=getattr(activity, role), by=by, now=now)
     announce(activity, by=by, people_before=people_before)
     return activity
@@ -314,7 +316,7 @@ def make_tag(*, name: str, kind: str, by: Profile) -> Tag:
 
     :raises UnableToTag: if the name is empty, or the person may not make tags of this type.
     """
-    name = " ".join(name.split())[:100].strip()
+    name = " ".join(name.replace("\x00", "").split())[:100].strip()
     if not name:
         raise UnableToTag(_("Give the tag a name."))
     if kind not in Tag.Kind.values:

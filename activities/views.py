@@ -98,7 +98,7 @@ def _chosen_day(request: UserRequest, *, filters: selectors.Filters, today: date
     day = selectors.read_date(request.GET.get("date"))
     if day:
         return day
-    return filters.days[0] if filters.days and _is_elsewhere(filters) else today
+    return _start_elsewhere(filters) or today
 
 
 def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) -> HttpResponse:
@@ -116,7 +116,7 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
         "now": now,
         "is_section_empty": not page.paginator.count and selectors.is_section_empty(profile),
         "new_query": "",
-        "other_view": _address(filters, view="calendar", date=filters.days[0] if _is_elsewhere(filters) else None),
+        "other_view": _address(filters, view="calendar", date=_start_elsewhere(filters)),
         "periods": [
             (label, _address(filters, view="list", period=name), name == filters.period)
             for name, label in selectors.PERIODS.items()
@@ -128,8 +128,9 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
     return render(request, "activities/list.html", context)
 
 
-def _is_elsewhere(filters: selectors.Filters) -> bool:
-    return filters.days is not None and filters.period not in ("current_week", "today")
+def _start_elsewhere(filters: selectors.Filters) -> date | None:
+    """Return the first day of a period that is not in the current week; None when today will do."""
+    return filters.days[0] if filters.days and filters.period not in ("current_week", "today") else None
 
 
 def _columns(request: UserRequest, *, order: str) -> list[dict[str, str]]:
@@ -240,7 +241,7 @@ def _detail_context(
     profile = request.user.profile
     participants = list(activity.participants.all())
     tags = Tag.objects.visible_to(profile)
-    put_on = {tag.pk for tag in activity.visible_tags}
+    put_on = {tag.pk for tag in activity.visible_tags}  # type: ignore[attr-defined]
     return {
         "activity": activity,
         "activities": [activity],

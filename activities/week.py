@@ -89,10 +89,6 @@ class Week:
         """When the grid ends."""
         return self.first_hour + self.hours
 
-    @property
-    def is_empty(self) -> bool:
-        return not self.bars and not any(day.blocks for day in self.days)
-
 
 def first_day_of_week(day: date) -> date:
     """Return the Monday on or before a day."""
@@ -105,7 +101,8 @@ def days_from(first: date, *, count: int = DAYS_OF_A_WEEK) -> list[date]:
 
 def lay_out(entries: Iterable[Entry], *, days: Sequence[date], zone: zoneinfo.ZoneInfo) -> Week:
     """Place the entries on these consecutive days, as they are in this zone. What lies outside is left out."""
-    long, short = [], []
+    long: list[Entry] = []
+    short: list[Entry] = []
     for entry in entries:
         (long if _belongs_on_the_strip(entry) else short).append(entry)
     laid_out = [Day(day, spread_over_lanes(_pieces_of(short, day=day, zone=zone))) for day in days]

@@ -150,6 +150,22 @@ def test_a_search_looks_everywhere_and_shows_a_list(anna, boris, client_of_anna)
     assert "<table" in page(client_of_anna, "?search=kestrel")
 
 
+def test_filtering_a_view_by_text_leaves_its_other_filters_alone(anna, boris, client_of_anna):
+    make_activity(by=boris, subject="Kestrel of Boris")
+    make_activity(by=anna, subject="Kestrel long ago", start=MONDAY_NINE - timedelta(days=400))
+    make_activity(by=anna, subject="Kestrel")
+    assert found(client_of_anna, "?view=list&search=kestrel") == ["Kestrel"]
+
+
+@pytest.mark.parametrize("query", ["?search=%00", "?tag=%00&employee=%00", "?page=nonsense&sort=nonsense&view=list"])
+def test_nonsense_in_the_address_does_no_harm(client_of_anna, query):
+    page(client_of_anna, query)
+
+
+def test_an_address_too_large_leads_nowhere(client_of_anna):
+    assert client_of_anna.get(f"/activities/{10**30}/").status_code == 404
+
+
 @pytest.mark.rule("R8")
 @pytest.mark.parametrize("query", ["?view=list&period=any&employee=all", "?search=merger", "", "?employee=all"])
 def test_nobody_finds_what_is_not_theirs_to_see(anna, boris, client_of_anna, query):

@@ -251,6 +251,15 @@ def test_organizer_and_owner_cannot_be_removed(anna, boris):
 
 
 @pytest.mark.rule("R6")
+def test_a_new_owner_of_somebody_elses_meeting_is_not_invited_to_it(anna, boris, closed_to_anna):
+    clara = make_user("clara").profile
+    activity = make_activity(by=boris, participants=[anna])
+
+    assert services.edit(activity=activity, by=anna, now=LATER, owner=clara).owner == clara
+    assert not activity.participants.filter(profile=clara).exists()
+
+
+@pytest.mark.rule("R6")
 def test_participants_of_somebody_elses_meeting_are_refused(anna, boris, closed_to_anna):
     clara = make_user("clara").profile
     activity = make_activity(by=boris, participants=[anna, clara])
@@ -402,6 +411,7 @@ def test_a_name_too_long_is_cut_and_found_again(anna):
     ("name", "kind", "message"),
     [
         pytest.param(" ", "private", "Give the tag a name", id="no-name"),
+        pytest.param("\x00", "private", "Give the tag a name", id="nothing-but-a-null"),
         pytest.param("Q4", "corporate", "Ask an administrator", id="corporate-without-permission"),
         pytest.param("Q4", "public", "Ask an administrator", id="public-without-permission"),
         pytest.param("Q4", "secret", "no such type", id="unknown-type"),

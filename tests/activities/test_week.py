@@ -191,5 +191,5 @@ def test_the_grid_shows_the_usual_hours_and_more_where_needed():
     usual = lay_out([], days=WEEK, zone=ZoneInfo("UTC"))
     wide = lay_out([entry(at(9, 6, 30), at(9, 7)), entry(at(10, 20), at(10, 21, 15))], days=WEEK, zone=ZoneInfo("UTC"))
 
-    assert (usual.first_hour, usual.hours, usual.is_empty) == (8, 11, True)
-    assert (wide.first_hour, wide.hours, wide.is_empty) == (6, 16, False)
+    assert (usual.first_hour, usual.hours, usual.last_hour) == (8, 11, 19)
+    assert (wide.first_hour, wide.hours, wide.last_hour) == (6, 16, 22)
