@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-
 from activities.models import Activity, FieldChange
 from sync import marks, store, writing
 from sync.core import decide as core
@@ -220,11 +218,10 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
     for action in actions:
         match action:
             case core.Reread():
-                writing.relink(run, pair, run.gateway.get_event(event_id=pair.link.event_id))
+                writing.relink(run, pair, _event_now(run, pair))
                 return False
             case core.BringBackInGoogle():
-                _journal(run, pair, actions)
-                writing.next_incarnation(run, pair)
+                _bring_back_in_google(run, pair, actions)
                 return False
             case core.Freeze():
                 settle |= {"state": State.FROZEN, "reason": (action.rule, action.reason)}
@@ -253,7 +250,7 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
             case core.Hold():
                 settle["reason"] = (action.rule, action.reason)
     try:
-        with transaction.atomic():
+        with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
             _journal(run, pair, actions)
             _note_in_google(run, pair, noted)
@@ -263,6 +260,25 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
             store.observe_event(run, pair.link, event)
         raise
     return not settle.get("revive")
+
+
+def _event_now(run: Run, pair: Pair) -> dict[str, Any] | None:
+    """Return the event as Google shows it now, None if it knows it no more."""
+    try:
+        return run.gateway.get_event(event_id=pair.link.event_id)
+    except errors.EventGone:
+        return None
+
+
+def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
+    """Open the next incarnation, unless somebody has just brought the event back themselves (R13)."""
+    event = _event_now(run, pair)
+    if event is not None and not mapping.facts_of(event).is_cancelled:
+        writing.relink(run, pair, event)
+        return
+    with run.transaction():
+        _journal(run, pair, actions)
+        writing.next_incarnation(run, pair)
 
 
 def _may_remove(run: Run, pair: Pair) -> bool:
@@ -434,7 +450,7 @@ def _note_here(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
 
 def _values(pair: Pair, patch: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "field": ", ".join(patch)[:40],
+        "field": ", ".join(patch),
         "here": {name: dump_value(value) for name, value in patch.items()},
         "google": {name: dump_value(getattr(pair.google.now, name)) for name in patch},
     }
@@ -444,7 +460,7 @@ def _park(run: Run, link_id: int | None, *, reason: str, rule: str, error: str =
     """Put an item aside with its reason; it is tried again, each time later (R19)."""
     link = EventLink.objects.select_related("activity").filter(pk=link_id).first()
     item = "An activity"
-    with transaction.atomic():
+    with run.transaction():
         if link:
             item = link.activity.subject if link.activity else str(link.event.get("summary", ""))
             pause = min(FIRST_PAUSE * 2 ** min(link.attempts, 12), LONGEST_PAUSE)

@@ -285,6 +285,12 @@ class SyncSession(models.Model):
             for verb in ("added", "updated", "removed")
         }
 
+    def set_counts(self, counts: dict[str, dict[str, int]]) -> None:
+        """Set the six counts to what `counts` returned."""
+        for verb, sides in counts.items():
+            setattr(self, f"{verb}_here", sides["creatio"])
+            setattr(self, f"{verb}_in_google", sides["google"])
+
 
 class SyncOutcome(models.Model):
     """What a session did, or could not do, with one item; also the journal of values that gave way (R11)."""
@@ -315,7 +321,7 @@ class SyncOutcome(models.Model):
     action = models.CharField(max_length=20, choices=Action)
     rule = models.CharField(max_length=8)
     reason = models.CharField(max_length=500)
-    field = models.CharField(max_length=40, blank=True)
+    field = models.CharField(max_length=200, blank=True)  # One name, or several with commas between them.
     here = models.JSONField(null=True, blank=True)  # The value on our side: before the change, or of the conflict.
     google = models.JSONField(null=True, blank=True)
     kept = models.CharField(max_length=10, blank=True, choices=Direction)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Profile
@@ -80,6 +83,23 @@ class Run:
         if facts.is_own and facts.organizer:
             own.add(facts.organizer)  # On a secondary calendar Google names the calendar as organizer.
         return directory | dict.fromkeys(own, self.me.pk)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        One small transaction of this run: the lease is held in it, and what it undoes is not counted either (R18, R19).
+
+        :raises LeaseLost: if somebody else has the calendar now.
+        """
+        counts, noted = self.session.counts(), len(self.outcomes)
+        try:
+            with transaction.atomic():
+                self.hold()
+                yield
+        except BaseException:
+            self.session.set_counts(counts)
+            del self.outcomes[noted:]
+            raise
 
     def hold(self) -> None:
         """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from sync.models import EventLink, SyncedCalendar, SyncSession
 
@@ -21,7 +22,13 @@ def request(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> SyncSes
 
 
 def open_session(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> tuple[SyncSession, bool]:
-    """Return the calendar's unfinished session, made if there is none, and whether it was made."""
+    """
+    Return the calendar's unfinished session, made if there is none, and whether it was made.
+
+    Nobody is made to join a session whose worker died: it is finished first.
+    """
+    for dead in _dead(now=now).filter(calendar=calendar):
+        fail_dead(dead, now=now)
     try:
         with transaction.atomic():
             unfinished = calendar.sessions.filter(status__in=SyncSession.UNFINISHED).first()
@@ -45,11 +52,14 @@ def recover(*, now: datetime) -> list[SyncSession]:
 
     A session whose lease has run out shows no sign of life; the next one finds what it left undone.
     """
-    dead = SyncSession.objects.filter(status=SyncSession.Status.RUNNING).exclude(calendar__lease_until__gt=now)
-    for session in dead.select_related("calendar"):
+    for session in _dead(now=now):
         fail_dead(session, now=now)
     waiting = SyncSession.objects.filter(status=SyncSession.Status.QUEUED, queued_at__lte=now - QUEUED_TOO_LONG)
     return list(waiting.order_by("queued_at"))
+
+
+def _dead(*, now: datetime) -> QuerySet[SyncSession]:
+    return SyncSession.objects.filter(status=SyncSession.Status.RUNNING).exclude(calendar__lease_until__gt=now)
 
 
 def fail_dead(session: SyncSession, *, now: datetime) -> None:

@@ -58,8 +58,7 @@ def observe_page(run: Run, page: Mapping[str, Any]) -> int:
     Returns how many events differ from what was known.
     """
     calendar = run.calendar
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         changed = _observe_events(run, page.get("items", []))
         calendar.time_zone = str(page.get("timeZone") or calendar.time_zone)[:64]
         calendar.page_token = page.get("nextPageToken", "")
@@ -71,8 +70,7 @@ def observe_page(run: Run, page: Mapping[str, Any]) -> int:
 
 def observe_event(run: Run, link: EventLink, event: Mapping[str, Any]) -> None:
     """Store what Google just showed of one event, outside a listing."""
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         current = EventLink.objects.select_for_update().get(pk=link.pk)
         _see(run, current, mapping.cleaned(dict(event)))
         current.save()
@@ -483,11 +481,17 @@ def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
     links = (
         EventLink.objects.filter(same, activity__isnull=False)
         .exclude(calendar=run.calendar)
-        .exclude(activity__links__calendar=run.calendar)
+        .exclude(activity__in=_linked_activities(run))
         .select_related("calendar__account")
         .order_by("id")
     )
     return [link for link in links if _organizer_of(link) == facts.organizer]
+
+
+def _linked_activities(run: Run) -> Any:
+    """Return the activities of this account's links. One whose event is gone may return as another event (R14)."""
+    links = EventLink.objects.filter(calendar=run.calendar, activity__isnull=False)
+    return links.exclude(state=EventLink.State.DETACHED).values("activity")
 
 
 def _organizer_of(link: EventLink) -> str:

@@ -38,8 +38,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
     google_organizer = profiles.get(facts.organizer)
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         activity = Activity(
             kind=Activity.Kind.TASK,
             category=Activity.Category.MEETING if facts.guests else Activity.Category.TO_DO,
@@ -74,10 +73,11 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
     facts = facts_in(link)
     profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
     content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         activity = store.load_activity(placed.activity_id, lock=True)
-        if EventLink.objects.filter(calendar=run.calendar, activity=activity).exists():
+        own = EventLink.objects.filter(calendar=run.calendar, activity=activity)
+        own.filter(state=EventLink.State.DETACHED).delete()  # Its event is gone; the meeting returned as this one.
+        if own.exists():
             raise ChangedHere
         meet(run, activity, facts, joins=True)
         activity.tags.add(run.tag())
@@ -121,8 +121,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
 
     Returns None if somebody else has linked the activity meanwhile: nothing is inserted while any link exists (R5).
     """
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         activity = store.load_activity(activity_id, lock=True)
         if EventLink.objects.filter(activity=activity).exists():
             return None
@@ -145,8 +144,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
 
 def next_incarnation(run: Run, pair: Pair) -> None:
     """Give the link the id under which its event returns: a deleted id stays taken at Google (R13)."""
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         link.incarnation += 1
         link.event_id = uuid.uuid4().hex
@@ -172,8 +170,7 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
     """
     event = mapping.cleaned(dict(event))
     facts = mapping.facts_of(event)
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         profiles = run.profiles_for(event, store.profiles_by_email(facts.addresses))
         content = mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
         current = EventLink.objects.select_for_update().get(pk=link.pk)
@@ -229,8 +226,7 @@ def settle_pair(
     """
     event = mapping.cleaned(dict(event))
     facts = mapping.facts_of(event)
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         activity = store.load_activity(pair.activity.pk, lock=True)
         _check_unchanged(pair, activity, to_here, touches_status=bool(status or revive))
         _set_organizer(run, activity, pair.organized, link=pair.link)
@@ -253,8 +249,9 @@ def settle_pair(
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         presence = _presence_after(pair, status, revive=revive)
-        if revive or state == EventLink.State.FROZEN or (not state and pair.link.state != EventLink.State.LINKED):
+        if revive or state or pair.link.state != EventLink.State.LINKED:
             base_here, base_google = pair.here.base, pair.google.base
+        if revive or (state != EventLink.State.DETACHED and pair.link.state != EventLink.State.LINKED):
             presence = pair.standing.agreed_presence
         link.event, link.etag = event, str(event.get("etag", ""))
         link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
@@ -270,9 +267,12 @@ def settle_pair(
         )
 
 
-def relink(run: Run, pair: Pair, event: Mapping[str, Any]) -> None:
-    """Let content flow again from this fresh version of the event on (R4, R14)."""
-    store.observe_event(run, pair.link, event)
+def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
+    """Let content flow again from this fresh version of the event on; None if Google knows it no more (R4, R14)."""
+    if event is None:
+        store.observe_gone(run, pair.link)
+    else:
+        store.observe_event(run, pair.link, event)
     EventLink.objects.filter(pk=pair.link.pk).update(state=EventLink.State.LINKED, reason="", rule="")
 
 
@@ -315,8 +315,7 @@ def ignore_event(link: EventLink, *, rule: str, reason: str) -> None:
 
 def hand_over(run: Run, *, activity_id: int, organized: Organized) -> None:
     """Give an activity that nobody organized to its Owner (R5)."""
-    with transaction.atomic():
-        run.hold()
+    with run.transaction():
         activity = store.load_activity(activity_id, lock=True)
         _set_organizer(run, activity, organized, link=None)
 

@@ -217,8 +217,10 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
         declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
         has_answer = standing.answer.here not in (None, "declined")
         return [*([declined] if has_answer else []), Detach("R14", "The event is gone from your calendar.")]
-    if standing.unmet or standing.is_frozen:
+    if standing.unmet:
         return []  # R4: nothing flows; when it qualifies again, this is decided.
+    if standing.is_frozen:
+        return [Reread("R4", "It qualifies again, so the event is read afresh.")]
     if standing.is_completed:
         return [Detach("R14", "Cancelled in Google after it was completed here; it stays Completed.")]
     edited = [name for name in FIELDS if here.base and here.has_edited(name) and _may_send(name, standing)]

@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
                 ('action', models.CharField(choices=[('added', 'Added'), ('updated', 'Updated'), ('removed', 'Removed'), ('joined', 'Joined'), ('answered', 'Your answer only'), ('taken_over', 'Organizer changed'), ('frozen', 'Left frozen'), ('replaced', 'Changed on both sides'), ('parked', 'Could not be synchronized')], max_length=20)),
                 ('rule', models.CharField(max_length=8)),
                 ('reason', models.CharField(max_length=500)),
-                ('field', models.CharField(blank=True, max_length=40)),
+                ('field', models.CharField(blank=True, max_length=200)),
                 ('here', models.JSONField(blank=True, null=True)),
                 ('google', models.JSONField(blank=True, null=True)),
                 ('kept', models.CharField(blank=True, choices=[('here', 'Here'), ('google', 'In Google')], max_length=10)),
