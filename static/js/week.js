@@ -55,10 +55,14 @@
     });
   });
 
-  /* Begin at the time that matters: now, or the first activity. */
+  /* Begin at the time that matters: now, or in another week the morning. */
+  const MORNING = 8 * 60;
   const scroller = calendar.querySelector(".calendar-scroll");
   const marker = calendar.querySelector(".now");
   if (marker && scroller.scrollHeight > scroller.clientHeight) {
     scroller.scrollTop = Math.max(0, marker.offsetTop - scroller.clientHeight / 3);
+  } else if (Number(calendar.dataset.first) < MORNING) {
+    const hour = calendar.querySelector(".hours li").offsetHeight;
+    scroller.scrollTop = ((MORNING - Number(calendar.dataset.first)) / 60) * hour;
   }
 })();
