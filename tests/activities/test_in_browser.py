@@ -249,6 +249,7 @@ def addresses(week: Activity, people: list[Profile]) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(180)  # Seven pages, each looked through by axe.
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light")])
 def test_everybody_can_use_the_pages(open_page, week, boris, anna, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
