@@ -173,7 +173,7 @@ def _smoke(options: argparse.Namespace, values: dict[str, str]) -> int:
     from . import smoke
 
     try:
-        smoke.run(product=values["PUBLIC_BASE_URL"], google=f"http://localhost:{options.google_port}", say=say)
+        smoke.run(product=values["PUBLIC_BASE_URL"], google=f"http://{HOST}:{options.google_port}", say=say)
     except (smoke.NotAsExpected, OSError) as error:
         say(f"Smoke test failed: {error}")
         return 1
@@ -222,11 +222,12 @@ def make_environment(options: argparse.Namespace, *, with_emulator: bool) -> dic
         "CELERY_BROKER_URL": f"file://{data / 'broker'}",
         "DJANGO_SECRET_KEY": kept.get("DJANGO_SECRET_KEY") or secrets.token_urlsafe(50),
         "TOKEN_ENCRYPTION_KEYS": kept.get("TOKEN_ENCRYPTION_KEYS") or _fernet_key(),
-        "PUBLIC_BASE_URL": f"http://localhost:{options.port}",
+        # A slim machine may be unable to resolve localhost; a browser always can.
+        "PUBLIC_BASE_URL": f"http://{HOST if options.smoke else 'localhost'}:{options.port}",
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     }
     if with_emulator:
-        values |= emulator_environment(f"http://localhost:{options.google_port}")
+        values |= emulator_environment(f"http://{HOST}:{options.google_port}")
     return {name: os.environ.get(name) or value for name, value in values.items()}
 
 

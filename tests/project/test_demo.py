@@ -43,7 +43,7 @@ def test_the_keys_are_kept_from_start_to_start_and_the_ports_are_not(tmp_path: P
     assert again["DJANGO_SECRET_KEY"] == first["DJANGO_SECRET_KEY"]
     assert again["TOKEN_ENCRYPTION_KEYS"] == first["TOKEN_ENCRYPTION_KEYS"]
     assert again["PUBLIC_BASE_URL"] == "http://localhost:9000"
-    assert again["GOOGLE_CALENDAR_API_ROOT"] == "http://localhost:9001/"
+    assert again["GOOGLE_CALENDAR_API_ROOT"] == "http://127.0.0.1:9001/"
 
 
 @pytest.mark.usefixtures("bare_environment")
