@@ -146,6 +146,9 @@ class CalendarStore:
                 return copy
             if copy.cancelled and body["status"] != "cancelled":
                 self._check_revival(copy)
+                if not copy.organized_here:
+                    self._invite_again(copy, change)
+                    body = self._new_body(copy, sent=sent, calendar=calendar, write=write, replace=replace)
             if copy.organized_here:
                 return self._change_as_organizer(copy, body, sent=sent, write=write, change=change)
             return self._change_as_guest(copy, body, sent=sent, write=write, replace=replace, change=change)
@@ -204,8 +207,6 @@ class CalendarStore:
             if copy.id in self.table(destination.id).rows:
                 raise errors.ApiError("duplicate")
             body = dict(copy.body) | {"organizer": _organizer(destination)}
-            for row in self.table(calendar.id).exceptions_of(copy.id):
-                self._hide(row)
             change.set_body(copy, copy.body | {"status": "cancelled", "organizer": _organizer(destination)})
             moved = self._add(destination.id, event_id=copy.id, body=body, meeting=copy.meeting, change=change)
             self._meetings[copy.meeting].discard(calendar.id)
@@ -336,12 +337,13 @@ class CalendarStore:
             different.add("sequence")
         copy = self._stored(copy, change)
         change.set_body(copy, body)
-        self._after_write_in_series(copy, old=old, different=different, change=change)
+        exceptions = self._after_write_in_series(copy, old=old, different=different, change=change)
         shared = different & set(_SHARED)
         if _shared_properties(old) != _shared_properties(body):
             shared.add("extendedProperties")
         if shared and not body.get("privateCopy"):
-            self._share(copy, shared, change)
+            for row in (copy, *exceptions):
+                self._share(row, shared, change)
             self._tell_guests(copy, old_guests, write, only_responses=different <= {"attendees"})
         return copy
 
@@ -397,7 +399,7 @@ class CalendarStore:
             self._carry_to_organizer(
                 organizers, body, attendees=attendees, main=main if may_modify else set(), write=write, change=change
             )
-        return self.table(copy.calendar_id).rows[copy.id]
+        return self.table(copy.calendar_id).rows.get(copy.id, copy)
 
     def _check_guest_rights(self, copy: Copy, sent: Mapping[str, Any], *, replace: bool) -> None:
         """A guest's PUT that leaves the rights out sets them to their defaults: refused like any change of them."""
@@ -499,38 +501,51 @@ class CalendarStore:
         if copy.master_id is None:
             body.pop("locked", None)
         change.set_body(copy, body)
-        table = self.table(copy.calendar_id)
-        for row in table.exceptions_of(copy.id):
-            self._hide(row)
-        master = table.master_of(copy)
-        if master is not None and not master.cancelled:
-            change.touch(master)
-
-    def _hide(self, row: Copy) -> None:
-        """An exception goes with its series: it is not reported, it is just not there any more."""
-        row.body = row.body | {"status": "cancelled"}
-        row.rendered = None
+        self._touch_master(copy, change)
 
     def _cancel_elsewhere(self, copy: Copy, change: Change) -> None:
         for calendar_id in self._meetings.get(copy.meeting, set()) - {copy.calendar_id}:
             self._cancel_in(calendar_id, copy, change)
+        for exception in self.table(copy.calendar_id).exceptions_of(copy.id):
+            self._cancel_strays(exception, change)
 
     def _cancel_in(self, calendar_id: str, copy: Copy, change: Change) -> None:
-        table = self.table(calendar_id)
-        row = table.rows.get(copy.id)
-        if row is None and copy.master_id and table.is_living_series(copy.master_id) and copy.master_id in table.rows:
-            row = self._add(calendar_id, event_id=copy.id, body=dict(copy.body), meeting=copy.meeting, change=change)
-            row.body = row.body | {"status": "confirmed"}
-        if row is not None and row.meeting == copy.meeting:
-            self._cancel(row, change)
+        found = self.table(calendar_id).find(copy.id)
+        if found is not None and not found.cancelled and found.meeting == copy.meeting:
+            self._cancel(self._stored(found, change), change)
+
+    def _cancel_strays(self, exception: Copy, change: Change) -> None:
+        """Cancel an occurrence for those who were invited to it alone: no series of theirs drops it."""
+        for calendar_id in self._meetings.get(exception.meeting, set()) - {exception.calendar_id}:
+            if exception.master_id not in self.table(calendar_id).rows:
+                self._cancel_in(calendar_id, exception, change)
 
     def _check_revival(self, copy: Copy) -> None:
         if self.behavior.revival == "forbidden":
             raise errors.ApiError("forbidden")
-        if not copy.organized_here:
-            organizers = self._organizers_copy(copy)
-            if organizers is not None and organizers.cancelled:
-                raise errors.ApiError("forbidden")
+        if copy.organized_here:
+            return
+        organizers = self._organizers_copy(copy)
+        if organizers is None:
+            return
+        invited = events.attendee(organizers.body.get("attendees", []), copy.calendar_id)
+        if organizers.cancelled or invited is None:
+            raise errors.ApiError("forbidden")
+
+    def _invite_again(self, copy: Copy, change: Change) -> None:
+        """A guest takes an invitation back from the bin: it is as the organizer has it now, and not answered."""
+        organizers = self._organizers_copy(copy)
+        if organizers is None:
+            return
+        unanswered = {"responseStatus": "needsAction"}
+        attendees = [
+            entry | unanswered if _is(entry, copy.calendar_id) else entry
+            for entry in organizers.body.get("attendees", [])
+        ]
+        self._write_shared(
+            organizers, organizers.body | {"attendees": attendees}, write=Write(by=copy.calendar_id), change=change
+        )
+        self._give(copy.calendar_id, organizers, set(_SHARED), change)
 
     # Copies on other calendars
 
@@ -550,14 +565,13 @@ class CalendarStore:
             body = _shared_part(copy.body) | {"reminders": {"useDefault": True}}
             row = self._add(email, event_id=copy.id, body=body, meeting=copy.meeting, change=change)
             self._touch_master(row, change)
-            for exception in self.table(copy.calendar_id).exceptions_of(copy.id):
-                if not exception.cancelled and events.attendee(exception.body.get("attendees", []), email):
-                    self._give(email, exception, fields, change)
+            self._give_exceptions(email, copy, change)
             return
         if row.meeting != copy.meeting:
             return  # An unrelated event has this id there.
         if row.cancelled and entry.get("responseStatus") == "declined":
             return  # Thrown away by its owner; only a new invitation brings it back.
+        row.bare = False
         if row.cancelled or fields & {*events.MAIN_FIELDS, *events.GUEST_RIGHTS, "status", "sequence"}:
             body = _shared_part(copy.body) | {name: row.body[name] for name in events.OWN_FIELDS if name in row.body}
         else:
@@ -572,6 +586,18 @@ class CalendarStore:
         change.set_body(row, body)
         if different:
             self._after_write_in_series(row, old=old, different=different, change=change)
+        if old["status"] == "cancelled":
+            self._give_exceptions(email, copy, change)
+
+    def _give_exceptions(self, email: str, master: Copy, change: Change) -> None:
+        """Bring what became of single occurrences to somebody who has just got the series."""
+        for exception in self.table(master.calendar_id).exceptions_of(master.id):
+            if exception.bare:
+                continue
+            if not exception.cancelled and events.attendee(exception.body.get("attendees", []), email):
+                self._give(email, exception, set(_SHARED), change)
+            else:
+                self._cancel_in(email, exception, change)
 
     def _organizers_copy(self, copy: Copy) -> Copy | None:
         """Return the organizer's copy if the organizer's calendar is here; of an occurrence, made up if need be."""
@@ -588,21 +614,34 @@ class CalendarStore:
 
     # Series
 
-    def _after_write_in_series(self, copy: Copy, *, old: Body, different: set[str], change: Change) -> None:
-        """A changed exception shows its master as changed, a changed master its exceptions."""
+    def _after_write_in_series(self, copy: Copy, *, old: Body, different: set[str], change: Change) -> list[Copy]:
+        """
+        A changed exception shows its master as changed, a changed master its exceptions.
+
+        Return the exceptions that are still there.
+        """
         self._touch_master(copy, change)
-        exceptions = self.table(copy.calendar_id).exceptions_of(copy.id)
         content = different - set(events.OWN_FIELDS)
-        if not exceptions or not content:
-            return
-        for row in exceptions:
+        if not content:
+            return []
+        comes_back = old["status"] == "cancelled"
+        living = []
+        for row in self.table(copy.calendar_id).exceptions_of(copy.id):
+            if row.bare:
+                continue
             if not self._still_occurs(copy, row):
                 row.bare = True
                 change.set_body(row, row.body | {"status": "cancelled"})
                 change.touch(row)
+                if copy.organized_here:
+                    self._cancel_strays(row, change)
             elif not row.cancelled:
                 change.set_body(row, _inherited(row.body, old=old, new=copy.body, names=content))
                 change.touch(row)
+                living.append(row)
+            elif comes_back:
+                change.touch(row)
+        return living
 
     def _still_occurs(self, master: Copy, row: Copy) -> bool:
         if not master.repeats:
@@ -708,8 +747,13 @@ class CalendarStore:
 
     def _stored(self, copy: Copy, change: Change) -> Copy:
         """Return the row itself; an occurrence that had none gets one."""
-        if copy.order >= 0 and self.table(copy.calendar_id).rows.get(copy.id) is copy:
+        row = self.table(copy.calendar_id).rows.get(copy.id)
+        if row is copy:
             return copy
+        if row is not None:  # It was dropped by an earlier rule and is there again.
+            row.bare = False
+            change.set_body(row, copy.body)
+            return row
         return self._add(copy.calendar_id, event_id=copy.id, body=copy.body, meeting=copy.meeting, change=change)
 
     def _send(self, kind: str, copy: Copy, to: set[str], write: Write) -> None:

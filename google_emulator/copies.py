@@ -132,8 +132,12 @@ class Table:
     def find(self, event_id: str) -> Copy | None:
         """Return a row, or an occurrence of a series that has none of its own yet."""
         copy = self.rows.get(event_id)
-        if copy is not None:
+        if copy is not None and not copy.bare:
             return None if self._went_with_its_series(copy) else copy
+        return self._computed(event_id) or copy
+
+    def _computed(self, event_id: str) -> Copy | None:
+        """Return an occurrence that a series has by its rule."""
         master_id, _, suffix = event_id.rpartition("_")
         master = self.rows.get(master_id)
         if master is None or master.cancelled or not master.repeats:
@@ -145,7 +149,7 @@ class Table:
 
     def _went_with_its_series(self, copy: Copy) -> bool:
         master = self.master_of(copy)
-        return master is not None and master.cancelled and not copy.bare
+        return master is not None and master.cancelled
 
     def is_living_series(self, master_id: str | None) -> bool:
         """Return whether a series is there; one that only its exceptions show here counts too."""
@@ -154,7 +158,7 @@ class Table:
 
     def instances(self, master: Copy, *, before: datetime | None) -> Iterator[Copy]:
         """Yield the occurrences that no row of their own replaces, in order."""
-        own_rows = {copy.id for copy in self.exceptions_of(master.id)}
+        own_rows = {copy.id for copy in self.exceptions_of(master.id) if not copy.bare}
         lines = master.body["recurrence"]
         starts = recurrence.first_occurrences(
             master.body["start"], lines, before=before, zone_name=master.calendar_zone

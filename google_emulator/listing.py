@@ -151,7 +151,9 @@ def instances_of(master: Copy, *, table: Table, args: MultiDict[str, str]) -> tu
         time_max=_moment(args, "timeMax"),
     )
     _check(query)
-    if master.repeats:
+    if master.cancelled:
+        rows = []
+    elif master.repeats:
         rows = [*_instances_in_window(master, table, query), *table.exceptions_of(master.id)]
     else:
         rows = [master]
@@ -286,10 +288,10 @@ def _is_visible(copy: Copy, query: Query, table: Table) -> bool:
     """Return whether a row that was found is shown."""
     if query.event_types and copy.body["eventType"] not in query.event_types:
         return False
-    if not copy.cancelled:
-        return True
     if copy.master_id and not copy.bare and not table.is_living_series(copy.master_id):
         return False  # It went with its series, which has a row of its own.
+    if not copy.cancelled:
+        return True
     if query.since is not None or query.show_deleted or query.updated_min is not None:
         return True
     return bool(copy.master_id) and not copy.bare and not query.single_events

@@ -276,6 +276,19 @@ def test_bringing_a_meeting_back_brings_the_copies_back(google, anna, boris, mee
     assert get(boris, meeting["id"])["status"] == "confirmed"
 
 
+def test_a_guest_takes_an_invitation_back_from_the_bin(google, anna, boris, meeting):
+    delete(boris, meeting["id"])
+    patch(anna, meeting["id"], {"summary": "New"})
+
+    copy = patch(boris, meeting["id"], {"status": "confirmed"})
+
+    assert (copy["status"], copy["summary"]) == ("confirmed", "New")
+    assert answers(get(anna, meeting["id"]))[BORIS] == "needsAction"
+    patch(anna, meeting["id"], {"attendees": guests(CLARA)})
+    with refused(403, "forbidden"):
+        patch(boris, meeting["id"], {"status": "confirmed"})
+
+
 def test_an_unrelated_event_with_the_same_id_is_left_alone(google, anna, boris):
     insert(boris, timed("Boris's own", id="aaaaa00001"))
     insert(anna, timed("Anna's", id="aaaaa00001", attendees=guests(BORIS)))

@@ -244,6 +244,19 @@ def test_deleting_a_series_gives_one_stub_and_nothing_for_its_occurrences(google
             get(anna, gone)
 
 
+def test_a_series_comes_back_with_its_exceptions(google, anna, series):
+    special = patch(anna, instance_id(series, 11), {"summary": "Special"})
+    delete(anna, instance_id(series, 18))
+    delete(anna, series["id"])
+    assert instances(anna, series) == []
+    delta = Delta(anna)
+
+    patch(anna, series["id"], {"status": "confirmed"})
+
+    assert {row["id"] for row in delta.rows()} == {series["id"], special["id"], instance_id(series, 18)}
+    assert [row["summary"] for row in instances(anna, series)] == ["Weekly", "Special", "Weekly"]
+
+
 def test_a_split_with_the_same_start_has_a_telling_id(google, anna, series):
     behind = patch(anna, instance_id(series, 25), {"summary": "Last"})
     delta = Delta(anna)
@@ -326,3 +339,24 @@ def test_a_late_guest_gets_the_exceptions_too(google, anna, boris, series):
     patch(anna, instance_id(series, 11), {"summary": "Special"})
     patch(anna, series["id"], {"attendees": guests(BORIS)})
     assert [row["summary"] for row in instances(boris, series)] == ["Weekly", "Special", "Weekly", "Weekly"]
+
+
+def test_who_is_invited_to_one_occurrence_loses_it_with_the_series(google, anna, boris, series):
+    patch(anna, instance_id(series, 11), {"attendees": guests(BORIS)})
+    patch(anna, instance_id(series, 18), {"attendees": guests(BORIS)})
+    patch(anna, series["id"], {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=2"]})
+    assert [row["id"] for row in google.person(BORIS).events()] == [instance_id(series, 11)]
+    delete(anna, series["id"])
+    assert google.person(BORIS).events() == []
+
+
+def test_an_occurrence_that_a_rule_brings_back_is_an_ordinary_one(google, anna, boris, common):
+    patch(anna, instance_id(common, 25), {"summary": "Last"})
+    patch(anna, common["id"], {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=2"]})
+    assert get(anna, instance_id(common, 25))["status"] == "cancelled"
+    patch(anna, common["id"], {"recurrence": WEEKLY})
+
+    assert [row["summary"] for row in instances(boris, common)] == ["Weekly"] * 4
+    delta = Delta(boris)
+    patch(anna, instance_id(common, 25), {"summary": "Last again"})
+    assert {row["summary"] for row in delta.rows()} == {"Weekly", "Last again"}
