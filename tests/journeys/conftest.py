@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from google_emulator import Emulator
 from tests import chromium
@@ -41,6 +41,7 @@ def product(live_server: Any, people: None, celery_worker: Worker, settings: Any
 def browser() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests.
+        expect.set_options(timeout=15_000)  # Milliseconds; the machine of a test may be busy.
         arguments = [*chromium.FLAGS, ONLY_THIS_MACHINE]
         browser = playwright.chromium.launch(executable_path=chromium.path(), args=arguments)
         yield browser
@@ -52,7 +53,8 @@ def arrive(browser: Browser, product: str, google: Emulator) -> Iterator[Callabl
     """
     Return a function that signs a colleague in, in a browser of their own.
 
-    JOURNEY_PICTURES names a folder for pictures of the pages passed. Any complaint of a browser fails the test.
+    Any complaint of a browser fails the test. JOURNEY_PICTURES in the environment names a folder for pictures of the
+    pages on the way.
     """
     arrived: list[Colleague] = []
     pictures = os.environ.get("JOURNEY_PICTURES")

@@ -16,7 +16,7 @@ ZONE = "Europe/Stockholm"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 THIS_MACHINE = {"localhost", "127.0.0.1"}
-SECONDS_OF_A_SESSION = 30
+MOST_OF_A_SESSION = 40_000  # Milliseconds.
 
 Counts = dict[str, tuple[int, int, int]]  # "Here" and "In Google": added, updated, removed.
 
@@ -40,7 +40,7 @@ class Colleague:
         self._folder, self._pictures_as = folder, pictures_as
         context.set_default_timeout(10_000)
         context.on("console", self._hear)
-        context.on("weberror", lambda error: self.complaints.append(f"{error.page.url if error.page else ''}: {error.error}"))
+        context.on("weberror", lambda error: self.complaints.append(f"A script failed: {error.error}"))
         context.on("request", self._see_request)
         self.page: Page = context.new_page()
         self.google = GoogleCalendar(self, root=google)
@@ -48,9 +48,12 @@ class Colleague:
     def leave(self) -> None:
         self._context.close()
 
-    def picture(self, name: str, page: Page | None = None) -> None:
+    def look(self, name: str, page: Page | None = None) -> None:
+        """Look at a page: nothing may stick out sideways. Keeps a picture of it if pictures are wanted."""
+        page = page or self.page
+        window = page.viewport_size or DESKTOP
+        assert page.evaluate("document.documentElement.scrollWidth") <= window["width"], f"{name} scrolls sideways"
         if self._folder:
-            page = page or self.page
             page.wait_for_load_state("networkidle")
             self._folder.mkdir(parents=True, exist_ok=True)
             page.screenshot(path=self._folder / f"{self._pictures_as}-{name}.png", full_page=True)
@@ -59,7 +62,7 @@ class Colleague:
 
     def sign_in(self) -> None:
         self.page.goto("/")
-        self.picture("login")
+        self.look("login")
         self.page.get_by_label("User name").fill(self.username)
         self.page.get_by_label("Password").fill(PASSWORD)
         self.page.get_by_role("button", name="Log in").click()
@@ -80,38 +83,38 @@ class Colleague:
     def open_accounts(self) -> None:
         self.open_menu("profile menu")
         self.page.get_by_role("link", name="Your profile").click()
-        self.picture("profile")
+        self.look("profile")
         self.page.get_by_role("link", name="Additional settings").click()
-        self.picture("additional-settings")
+        self.look("additional-settings")
         self.page.get_by_role("link", name="Accounts in external resources").click()
         expect(self.heading("Accounts in external resources")).to_be_visible()
 
     def connect_google(self) -> None:
         """New → Google, in the tab that opens: choose the account and allow."""
         self.open_accounts()
-        self.picture("accounts-none")
+        self.look("accounts-none")
         self.page.locator("summary").filter(has_text="New").click()
         with self._context.expect_page() as opened:
             self.page.get_by_role("link", name=re.compile("^Google")).click()
         tab = opened.value
         self._choose_account(tab)
-        self.picture("google-consent", tab)
+        self.look("google-consent", tab)
         tab.get_by_role("button", name=re.compile("^(Allow|Continue)$")).click()
         expect(tab.get_by_role("heading", level=1, name="Connected")).to_be_visible()
         expect(tab.get_by_role("main")).to_contain_text(self.address)
-        self.picture("connected", tab)
+        self.look("connected", tab)
         tab.close()
         self.page.bring_to_front()
         self.page.reload()
         expect(self.account_row()).to_contain_text("Connected")
-        self.picture("accounts")
+        self.look("accounts")
 
     def _choose_account(self, tab: Page) -> None:
         another = tab.get_by_role("link", name="Use another account")
         if another.is_visible():  # Google suggests the corporate address.
             another.click()
         expect(tab.get_by_role("heading", level=1, name="Choose an account")).to_be_visible()
-        self.picture("google-choice", tab)
+        self.look("google-choice", tab)
         tab.get_by_role("link", name=self.address).click()
 
     def account_row(self) -> Locator:
@@ -122,13 +125,13 @@ class Colleague:
         self.account_row().get_by_role("link", name="Delete").click()
         question = self.page.get_by_role("alertdialog")
         expect(question).to_contain_text(f"Delete {self.address}?")
-        self.picture("delete-account")
+        self.look("delete-account")
         question.get_by_role("button", name="Keep account").click()
         expect(self.account_row()).to_be_visible()
         self.account_row().get_by_role("link", name="Delete").click()
         question.get_by_role("button", name="Delete").click()
         expect(self.page.get_by_text("No account yet").first).to_be_visible()
-        self.picture("accounts-deleted")
+        self.look("accounts-deleted")
 
     # --- Synchronization
 
@@ -140,14 +143,14 @@ class Colleague:
     def set_up_synchronization(self) -> None:
         """Actions → Synchronize activities → Set up…, look, and save."""
         self.open_synchronize_menu()
-        self.picture("menu")
+        self.look("menu")
         self.page.get_by_role("link", name="Set up…").click()
         expect(self.heading("Synchronization with Google Calendar")).to_be_visible()
         expect(self.page.get_by_label("Synchronize from")).to_have_value((today() - timedelta(days=7)).isoformat())
-        self.picture("set-up-first")
+        self.look("set-up-first")
         self.page.get_by_role("button", name="Save").click()
         expect(self.page.get_by_role("button", name="Synchronize now")).to_be_visible()
-        self.picture("set-up")
+        self.look("set-up")
 
     def start_synchronization(self) -> None:
         """Actions → Synchronize activities → Synchronize now."""
@@ -159,10 +162,19 @@ class Colleague:
         self.start_synchronization()
         return self.counts()
 
-    def counts(self) -> Counts:
+    def synchronize_on_set_up_page(self) -> Counts:
+        """The same from the set-up page, which stays where it is."""
+        self.open_synchronize_menu()
+        self.page.get_by_role("link", name="Set up…").click()
+        self.page.get_by_role("button", name="Synchronize now").click()
+        expect(self.page.get_by_role("main")).to_contain_text("Synchronized. Here", timeout=MOST_OF_A_SESSION)
+        expect(self.heading("Synchronization with Google Calendar")).to_be_visible()
+        return self.counts("Counts of the latest session")
+
+    def counts(self, table_name: str = "Counts of this session") -> Counts:
         """Return the six counts once the session that the page shows has ended well."""
-        table = self.page.get_by_role("table", name="Counts of this session")
-        expect(table).to_be_visible(timeout=SECONDS_OF_A_SESSION * 1000)
+        table = self.page.get_by_role("table", name=table_name)
+        expect(table).to_be_visible(timeout=MOST_OF_A_SESSION)
         expect(self.page.get_by_role("main")).to_contain_text("Succeeded")
         rows = {}
         for side in ("Here", "In Google"):
@@ -183,19 +195,25 @@ class Colleague:
         self.page.get_by_label("Due", exact=True).fill(f"{today()}T{due}")
         self.page.get_by_label("Location").fill(location)
         self.page.get_by_label("Show in calendar").check()
-        self.picture("new-task")
+        self.look("new-task")
         self.save()
         expect(self.heading(subject)).to_be_visible()
 
     def save(self) -> None:
         self.page.get_by_role("button", name="Save", exact=True).click()
 
+    def open_in_google(self) -> Page:
+        """Follow the link of the activity that is open; returns the tab."""
+        with self._context.expect_page() as opened:
+            self.page.get_by_role("link", name=re.compile("^Open in Google")).click()
+        return opened.value
+
     def put_on_private_tag(self, name: str) -> None:
         """Tags → type a name → New private tag."""
         self.page.get_by_role("link", name=re.compile("^Tags")).click()
         tags = self.page.get_by_role("dialog", name="Tags")
         tags.get_by_label("Find or make a tag").fill(name)
-        self.picture("tags")
+        self.look("tags")
         tags.get_by_role("button", name=re.compile("New private tag")).click()
         expect(tags.get_by_role("button", name=f"Remove tag {name}")).to_be_visible()
         tags.get_by_role("link", name="Close").click()
@@ -293,9 +311,7 @@ class GoogleCalendar:
         """Return the events of this title in the own calendar."""
         return self.open().get_by_role("article").filter(has=self.page.get_by_role("link", name=title, exact=True))
 
-    def make_event(
-        self, title: str, *, start: str, end: str, guests: tuple[str, ...] = (), location: str = ""
-    ) -> None:
+    def make_event(self, title: str, *, start: str, end: str, guests: tuple[str, ...] = (), location: str = "") -> None:
         """Make an event today; the times are the wall clock's."""
         self.open().get_by_role("link", name="New event").click()
         self.page.get_by_label("Title").fill(title)
@@ -304,7 +320,7 @@ class GoogleCalendar:
             self.page.get_by_label(f"{label} time").fill(value)
         self.page.get_by_label("Location").fill(location)
         self.page.get_by_label("Guests").fill(", ".join(guests))
-        self._owner.picture("google-new-event", self.page)
+        self._owner.look("google-new-event", self.page)
         self._save()
 
     def change(self, title: str, label: str, value: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from google_emulator import Emulator
 from tests.journeys.pages import DESKTOP, PHONE, Colleague, today
@@ -35,27 +35,28 @@ def test_the_first_synchronization(arrive: Arrive, google: Emulator, window: dic
     anna.set_up_synchronization()
     anna.make_task("Renewal call", start="10:00", due="10:45", location="Room 4")
     anna.put_on_private_tag("For Google")
-    anna.picture("activity")
+    anna.look("activity")
     anna.google.make_event("Dentist", start="12:00", end="12:30", location="Lund")
 
     google.fail("slow", method="GET", path="/events", seconds=2)
     anna.start_synchronization()
     expect(anna.page.get_by_role("heading", name="Synchronizing now")).to_be_visible()
-    anna.picture("progress")
+    anna.look("progress")
     assert anna.counts() == {"Here": (1, 0, 0), "In Google": (1, 0, 0)}
-    anna.picture("result")
+    anna.look("result")
 
     expect(anna.google.event("Renewal call")).to_contain_text("10:00 – 10:45")
     expect(anna.google.event("Renewal call")).to_contain_text("Room 4")
-    anna.picture("google", anna.google.page)
+    anna.look("google", anna.google.page)
     expect(anna.in_calendar("Dentist")).to_be_attached()
-    anna.picture("calendar")
+    anna.look("calendar")
     expect(anna.in_list("Dentist")).to_be_visible()
-    anna.picture("list")
+    anna.look("list")
     anna.open_activity("Dentist")
     expect(anna.page.get_by_label("Start", exact=True)).to_have_value(f"{today()}T12:00")
     expect(anna.page.get_by_label("Location")).to_have_value("Lund")
-    anna.picture("from-google")
+    anna.look("from-google")
+    expect(anna.open_in_google().get_by_label("Title")).to_have_value("Dentist")
     assert anna.synchronize() == NOTHING
 
 
@@ -74,7 +75,7 @@ def test_changes_travel_both_ways(arrive: Arrive):
     assert anna.synchronize() == {"Here": (0, 1, 0), "In Google": (0, 0, 0)}
     anna.open_activity("Renewal call with the board")
     expect(anna.page.get_by_label("Location")).to_have_value("Room 9")
-    assert anna.synchronize() == NOTHING
+    assert anna.synchronize_on_set_up_page() == NOTHING
 
 
 def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive, google: Emulator):
@@ -85,25 +86,25 @@ def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive
     path = anna.open_activity("Kick-off")
     assert anna.participants() == ["Anna Berg", "Boris Novak"]
     expect(anna.other_guests()).to_contain_text(MARIA)
-    anna.picture("participants")
+    anna.look("participants")
     expect(anna.google.event("Kick-off").locator(f"[data-guest='{MARIA}']")).to_be_visible()
-    anna.picture("google", anna.google.page)
+    anna.look("google", anna.google.page)
 
     boris = arrive("boris", pictures_as="meeting-boris")
     expect(boris.in_calendar("Kick-off")).to_have_count(0)
-    boris.picture("calendar-before")
+    boris.look("calendar-before")
     expect(boris.in_list("Kick-off")).to_have_count(0)
     expect(boris.in_search("Kick-off")).to_have_count(0)
     assert boris.is_refused(path)
-    boris.picture("refused")
+    boris.look("refused")
 
     ready(boris)
     assert boris.synchronize() == {"Here": (1, 0, 0), "In Google": (0, 0, 0)}
     expect(boris.in_calendar("Kick-off")).to_have_count(1)
-    boris.picture("calendar-after")
+    boris.look("calendar-after")
     assert boris.open_activity("Kick-off") == path
     assert boris.participants() == ["Anna Berg", "Boris Novak"]
-    boris.picture("participants")
+    boris.look("participants")
 
     anna.open_activity("Kick-off")
     anna.change("Location", "Room 2")
@@ -112,7 +113,8 @@ def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive
     expect(boris.google.event("Kick-off").locator(f"[data-guest='{MARIA}']")).to_be_visible()
     boris.synchronize()
     assert boris.open_activity("Kick-off") == path
-    expect(boris.page.get_by_text("Room 2").or_(boris.page.get_by_label("Location")).first).to_be_visible()
+    expect(boris.page.get_by_label("Location")).to_have_value("Room 2")
+    expect(boris.page.get_by_label("Location")).not_to_be_editable()
 
 
 def test_deleting_the_account_asks_and_keeps_the_activities(arrive: Arrive, google: Emulator):
@@ -129,3 +131,19 @@ def test_deleting_the_account_asks_and_keeps_the_activities(arrive: Arrive, goog
 
     ready(anna)
     assert anna.synchronize() == NOTHING
+
+
+def test_a_browsers_complaints_are_heard(arrive: Arrive):
+    anna = arrive("anna")
+    with pytest.raises(Error):
+        anna.google.page.goto("http://calendar.example/")
+    anna.page.evaluate("console.warn('Something is deprecated.')")
+    anna.page.evaluate("setTimeout(() => { throw new Error('Nobody catches this.') })")
+    expect(anna.heading("Activities")).to_be_visible()
+
+    heard = " ".join(anna.complaints)
+
+    assert "http://calendar.example/" in heard
+    assert "Something is deprecated." in heard
+    assert "Nobody catches this." in heard
+    anna.complaints.clear()
