@@ -31,8 +31,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("postgres") and connection.vendor != "postgresql":
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: run without TEST_SERVICES=none"))
-        if item.get_closest_marker("browser") and not chromium.path():
-            item.add_marker(pytest.mark.skip(reason=chromium.HOW_TO_GET_IT))
+        if item.get_closest_marker("browser") and (reason := chromium.why_not()):
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def _rules_of(item: pytest.Item) -> set[str]:

@@ -64,7 +64,7 @@ def test_a_run_tells_plainly_what_it_left_out_and_how_to_get_it(run):
     assert done.returncode == 0, done.stdout
     assert "services: SQLite and the file broker" in done.stdout
     assert "3 passed, 2 skipped" in done.stdout
-    assert "1 test: no Chromium found: apt-get install -y chromium" in done.stdout
+    assert "1 test: no Chromium found: apt-get install -y chromium libatomic1" in done.stdout
     assert "1 test: needs PostgreSQL" in done.stdout
 
 
