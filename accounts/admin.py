@@ -70,9 +70,6 @@ class ExternalAccountAdmin(admin.ModelAdmin):
     fields = [*readonly_fields, "paused"]
     actions = ["pause", "resume"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ExternalAccount]:
-        return super().get_queryset(request).defer("encrypted_credentials")
-
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.db import models
 
 
 class UnableToDecrypt(Exception):
@@ -40,14 +37,3 @@ def rotate(token: str) -> str:
         return _keys().rotate(token.encode()).decode()
     except InvalidToken as error:
         raise UnableToDecrypt("None of the keys in TOKEN_ENCRYPTION_KEYS opens this value.") from error
-
-
-class EncryptedTextField(models.TextField):
-    """Text that the database holds encrypted. Empty text stays empty, so "has a token" can be asked in SQL."""
-
-    def get_prep_value(self, value: Any) -> Any:
-        text = super().get_prep_value(value)
-        return encrypt(text) if text else text
-
-    def from_db_value(self, value: str | None, *_: Any) -> str | None:
-        return decrypt(value) if value else value

@@ -11,12 +11,12 @@ from typing import Any
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from accounts.encryption import EncryptedTextField
+from accounts.encryption import UnableToDecrypt, decrypt, encrypt
 
 
 @functools.cache
@@ -70,8 +70,7 @@ class Profile(models.Model):
     @property
     def google_account(self) -> ExternalAccount | None:
         """The person's Google account, working or waiting to be reconnected; None without one."""
-        google = self.external_accounts.filter(provider=ExternalAccount.Provider.GOOGLE).in_use()
-        return google.defer("encrypted_credentials").first()  # Pages open even when the keys were lost.
+        return self.external_accounts.filter(provider=ExternalAccount.Provider.GOOGLE).in_use().first()
 
 
 class CommunicationOption(models.Model):
@@ -144,7 +143,7 @@ class ExternalAccount(models.Model):
     status_reason = models.CharField(max_length=300, blank=True)  # Words for the user about why it stopped working.
     paused = models.BooleanField(_("paused"), default=False)
     granted_scopes = models.JSONField(default=list, blank=True)
-    encrypted_credentials = EncryptedTextField(blank=True, default="", editable=False)
+    encrypted_credentials = models.TextField(blank=True, default="", editable=False)
     connected_at = models.DateTimeField(_("connected since"), null=True, blank=True)
 
     objects = ExternalAccountQuerySet.as_manager()
@@ -176,19 +175,39 @@ class ExternalAccount(models.Model):
 
     @property
     def credentials(self) -> dict[str, Any]:
-        """Google's tokens: refresh_token, access_token, expires_at (ISO 8601, UTC). Empty when there are none."""
-        return json.loads(self.encrypted_credentials) if self.encrypted_credentials else {}
+        """
+        Google's tokens: refresh_token, access_token, expires_at (ISO 8601, UTC). Empty when there are none.
+
+        :raises UnableToDecrypt: if none of the keys opens them; everything else about the account stays readable.
+        """
+        return json.loads(decrypt(self.encrypted_credentials)) if self.encrypted_credentials else {}
 
     @credentials.setter
     def credentials(self, tokens: dict[str, Any]) -> None:
-        self.encrypted_credentials = json.dumps(tokens) if tokens else ""
+        self.encrypted_credentials = encrypt(json.dumps(tokens)) if tokens else ""
 
-    def needs_reconnecting(self, *, reason: str) -> None:
-        """Stop using the account until its owner connects it again. The tokens are dead and are erased (R20)."""
-        self.status = self.Status.RECONNECT_NEEDED
-        self.status_reason = reason[:300]
-        self.credentials = {}
-        self.save(update_fields=["status", "status_reason", "encrypted_credentials"])
+    def needs_reconnecting(self, *, reason: str) -> bool:
+        """
+        Stop using the account until its owner connects it again. The tokens are dead and are erased (R20).
+
+        Does nothing, and returns False, if it was disconnected or connected anew since this object was read.
+        """
+        with transaction.atomic():
+            rows = ExternalAccount.objects.select_for_update().filter(pk=self.pk, status=self.Status.CONNECTED)
+            stored = rows.first()
+            if stored is None or not self._has_the_grant_of(stored):
+                return False
+            self.status = stored.status = self.Status.RECONNECT_NEEDED
+            self.status_reason = stored.status_reason = reason[:300]
+            self.credentials = stored.credentials = {}
+            stored.save(update_fields=["status", "status_reason", "encrypted_credentials"])
+        return True
+
+    def _has_the_grant_of(self, other: ExternalAccount) -> bool:
+        try:
+            return self.credentials.get("refresh_token") == other.credentials.get("refresh_token")
+        except UnableToDecrypt:
+            return self.encrypted_credentials == other.encrypted_credentials
 
 
 def profiles_by_email(addresses: Iterable[str]) -> dict[str, int]:

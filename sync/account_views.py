@@ -43,7 +43,7 @@ def accounts(request: UserRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: UserRequest, account_id: int) -> HttpResponse:
     """Ask, and say what stays; then let go of the account."""
-    accounts = request.user.profile.external_accounts.in_use().defer("encrypted_credentials")
+    accounts = request.user.profile.external_accounts.in_use()
     account = get_object_or_404(accounts, pk=account_id)
     if request.method != "POST":
         context = {"account": account, "links": connections.links_of(account)}
@@ -126,7 +126,7 @@ def old_links(request: UserRequest) -> HttpResponse:
 @require_safe
 def connected(request: UserRequest) -> HttpResponse:
     """Say in the tab that was at Google what was connected, and what is left to do."""
-    account = request.user.profile.external_accounts.in_use().defer("encrypted_credentials").first()
+    account = request.user.profile.external_accounts.in_use().first()
     if account is None:
         return redirect("external-accounts:list")
     corporate = _login_hint(request.user.profile)

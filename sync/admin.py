@@ -116,7 +116,7 @@ class SyncedCalendarAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncedCalendar]:
         # Neither the tokens of the account nor those of the reading are needed here, or shown.
         held = super().get_queryset(request)
-        return held.defer("account__encrypted_credentials", "sync_token", "page_token")
+        return held.defer("sync_token", "page_token")
 
     def has_operate_permission(self, request: HttpRequest) -> bool:
         """Whether this administrator may set sessions going and stop them; asked by the actions."""

@@ -55,20 +55,21 @@ class Listed:
 
 def accounts_of(profile: Profile) -> list[Listed]:
     """Return the accounts to list for a person."""
-    accounts = profile.external_accounts.in_use().defer("encrypted_credentials")
+    accounts = profile.external_accounts.in_use()
     return [Listed(account, links=links_of(account)) for account in accounts]
 
 
 def former_accounts(profile: Profile) -> list[Listed]:
     """Return the disconnected accounts whose links are still there."""
     former = profile.external_accounts.filter(provider=GOOGLE, status=ExternalAccount.Status.DISCONNECTED)
-    listed = [Listed(account, links=links_of(account)) for account in former.defer("encrypted_credentials")]
+    listed = [Listed(account, links=links_of(account)) for account in former]
     return [one for one in listed if one.links]
 
 
 def links_of(account: ExternalAccount) -> int:
     """Return how many activities and series are linked to the account's events."""
-    return EventLink.objects.filter(calendar__account=account).exclude(activity=None, series=None).count()
+    links = EventLink.objects.filter(calendar__account=account).exclude(state=EventLink.State.FORGOTTEN)
+    return links.exclude(activity=None, series=None).count()
 
 
 def connect(
@@ -116,7 +117,7 @@ def disconnect(*, account: ExternalAccount) -> bool:
 
 
 def _refuse_second_connection(profile: Profile, grant: oauth.Grant) -> None:
-    in_use = ExternalAccount.objects.in_use().filter(provider=GOOGLE).defer("encrypted_credentials")
+    in_use = ExternalAccount.objects.in_use().filter(provider=GOOGLE)
     if in_use.filter(subject=grant.subject).exclude(profile=profile).exists():
         raise _connected_by_somebody_else(grant)
     other = in_use.filter(profile=profile).exclude(subject=grant.subject).first()
@@ -137,11 +138,7 @@ def _connected_by_somebody_else(grant: oauth.Grant) -> ConnectedBySomebodyElse:
 
 def _row_for(profile: Profile, grant: oauth.Grant) -> tuple[ExternalAccount, bool]:
     """Return the person's row of this Google account, or a new one that is not saved yet."""
-    row = (
-        ExternalAccount.objects.filter(profile=profile, provider=GOOGLE, subject=grant.subject)
-        .defer("encrypted_credentials")  # Whatever is in there, it is about to be replaced.
-        .first()
-    )
+    row = ExternalAccount.objects.filter(profile=profile, provider=GOOGLE, subject=grant.subject).first()
     if row is not None:
         return row, False
     new = ExternalAccount(profile=profile, provider=GOOGLE, subject=grant.subject)
@@ -152,17 +149,15 @@ def _settle_old_links(profile: Profile, old_links: OldLinks | None) -> None:
     """
     Ask about the links of former accounts, or do as the user said.
 
-    Forgetting clears the old calendar's reading as well: should that account come back, everything is read again and
-    met by identity (R9).
+    Forgotten links stay as rows: should that account come back, they resume, and nothing is doubled (R9).
     """
-    former = [listed.account for listed in former_accounts(profile)]
+    former = former_accounts(profile)
     if former and old_links is None:
         raise OldLinksUndecided
     if old_links is OldLinks.FORGET:
-        EventLink.objects.filter(calendar__account__in=former).delete()
-        SyncedCalendar.objects.filter(account__in=former).update(
-            sync_token="", page_token="", read_from=None, is_reading_completely=False, compare_all=True
-        )
+        links = EventLink.objects.filter(calendar__account__in=[listed.account for listed in former])
+        links = links.exclude(state=EventLink.State.SEEN)
+        links.update(state=EventLink.State.FORGOTTEN)
 
 
 def _store(account: ExternalAccount, *, grant: oauth.Grant, now: datetime) -> None:
@@ -185,6 +180,9 @@ def _resume(account: ExternalAccount, *, is_new: bool, now: datetime) -> None:
     if is_new:
         # A calendar chosen from another account's list is not this one's.
         SyncSettings.objects.filter(profile=account.profile).update(calendar_id="primary")
+    EventLink.objects.filter(calendar__account=account, state=EventLink.State.FORGOTTEN).update(
+        state=EventLink.State.LINKED
+    )
     automatic = SyncSettings.objects.filter(profile=account.profile, automatic=True).exists()
     SyncedCalendar.objects.update_or_create(
         account=account, defaults={"compare_all": True, "due_at": now if automatic else None}

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.encryption import UnableToDecrypt
 from accounts.models import ExternalAccount
 from sync import items, sessions, store
 from sync.core.eligibility import window_start_for_google
@@ -38,7 +39,11 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     except errors.AccessRevoked as error:
         calendar.account.needs_reconnecting(reason=str(error))
         _explain(session, error, rule="R20")
-    except (errors.AccessInsufficient, errors.CalendarGone, NotSetUp) as error:
+    except UnableToDecrypt:
+        error = errors.AccessRevoked("The key that protects your access was lost. Connect your Google account again.")
+        calendar.account.needs_reconnecting(reason=str(error))
+        _explain(session, error, rule="R20")
+    except (errors.AccessInsufficient, errors.CalendarGone, errors.RequestInvalid, NotSetUp) as error:
         _explain(session, error, rule="R20")
     except errors.GoogleUnavailable as error:
         status = SyncSession.Status.WITH_PROBLEMS if listed else SyncSession.Status.FAILED
@@ -66,6 +71,8 @@ def begin(
         raise NotSetUp("Synchronization is not set up yet. Open the set-up page and save it.")
     if account.status != ExternalAccount.Status.CONNECTED:
         raise NotSetUp("Your Google account is not connected. Connect it on the page Accounts in external resources.")
+    if account.paused:
+        raise NotSetUp("An administrator has paused this account. It goes on once they resume it.")
     if gateway is None:
         gateway = CalendarGateway(account=account, calendar_id=settings.calendar_id)
     return Run(calendar=calendar, settings=settings, session=session, gateway=gateway, key=key, now=now)

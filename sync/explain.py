@@ -92,7 +92,7 @@ def _of_link(link: EventLink, reasons: list[Reason]) -> Explanation:
 
 
 def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
-    elsewhere = EventLink.objects.filter(activity=activity).exists()
+    elsewhere = store.is_linked_anywhere(activity.pk)
     if elsewhere:
         text = "It is in a colleague's Google Calendar. Yours shows it once Google has invited you."
         reasons.append(Reason(False, text, "R5", "Synchronize once the invitation is in your Google Calendar."))

@@ -17,7 +17,7 @@ from sync.core.identity import Candidate, Placed, place
 from sync.core.people import Organized
 from sync.core.snapshot import dump_value
 from sync.google import errors
-from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome, SyncSession
+from sync.models import ActivityMark, EventLink, SyncOutcome, SyncSession
 from sync.run import ChangedHere, LeaseLost, Run, facts_in
 from sync.store import Pair
 
@@ -38,48 +38,59 @@ Action, Direction, State = SyncOutcome.Action, SyncOutcome.Direction, EventLink.
 
 def bring_all_together(run: Run) -> str:
     """Look at everything that is marked. Returns the status the session ends with."""
+    _take_confirmed(run)
     links, activities = store.marked_links(run), store.marked_activities(run)
     run.session.items_total = len(links) + len(activities)
     for link_id in links:
         _item(run, lambda link_id=link_id: _bring_together(run, link_id), link_id=link_id)
     for mark in activities:
-        _item(run, lambda mark=mark: _bring_activity(run, mark))
+        _item(run, lambda mark=mark: _bring_activity(run, mark), mark=mark)
     if run.deferred and _is_stopped_by_guard(run):
+        run.session.stopped_before = run.deferred
         run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
         run.session.rule = "R14"
         return SyncSession.Status.NEEDS_CONFIRMATION
     run.removals_allowed = True
     for link_id in run.deferred:
         _item(run, lambda link_id=link_id: _bring_together(run, link_id), link_id=link_id)
-    if run.calendar.removals_confirmed:
-        SyncedCalendar.objects.filter(pk=run.calendar.pk).update(removals_confirmed=False)
     has_problems = any(outcome.is_problem for outcome in run.outcomes)
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 
 
+def _take_confirmed(run: Run) -> None:
+    """Take what a person allowed: it counts for this session and these links alone (R14)."""
+    run.confirmed = set(run.calendar.confirmed_removals)
+    if run.confirmed:
+        run.calendar.confirmed_removals = []
+        run.calendar.save(update_fields=["confirmed_removals"])
+
+
 def _is_stopped_by_guard(run: Run) -> bool:
-    run.calendar.refresh_from_db(fields=["removals_confirmed"])
-    if run.calendar.removals_confirmed:
-        return False
     links = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED).count()
     return guards.needs_confirmation(removals=len(run.deferred), links=links)
 
 
-def _item(run: Run, work: Callable[[], None], *, link_id: int | None = None) -> None:
+def _item(run: Run, work: Callable[[], None], *, link_id: int | None = None, mark: ActivityMark | None = None) -> None:
+    _guarded(run, work, link_id=link_id, mark=mark)
+    run.session.items_done += 1
+    if run.session.items_done % SHOW_PROGRESS_EVERY == 0:
+        run.show_progress()
+
+
+def _guarded(
+    run: Run, work: Callable[[], None], *, link_id: int | None = None, mark: ActivityMark | None = None
+) -> None:
     """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
     try:
         work()
     except FOR_THE_SESSION:
         raise
     except (errors.GoogleError, mapping.UnreadableEvent) as error:
-        _park(run, link_id, reason=str(error), rule="R19")
+        _park(run, link_id, mark, reason=str(error), rule="R19")
     except Exception as error:
         logger.exception("Session %s: link %s could not be synchronized", run.session.pk, link_id)
-        _park(run, link_id, reason="Something went wrong here with this item; it is tried again later.", rule="R19",
-              error=f"{type(error).__name__}: {error}")  # fmt: skip
-    run.session.items_done += 1
-    if run.session.items_done % SHOW_PROGRESS_EVERY == 0:
-        run.show_progress()
+        reason = "Something went wrong here with this item; it is tried again later."
+        _park(run, link_id, mark, reason=reason, rule="R19", error=f"{type(error).__name__}: {error}")
 
 
 def _bring_together(run: Run, link_id: int) -> None:
@@ -123,12 +134,12 @@ def _place(run: Run, link: EventLink) -> bool:
     if facts.is_cancelled:
         link.delete()
         return True
-    when = mapping.when_of(link.event, default_zone=run.default_zone)
+    when = None if facts.is_recurring else mapping.when_of(link.event, default_zone=run.default_zone)
     if reason := why_not_imported(facts, when, window=run.window):
         writing.ignore_event(link, rule=reason.rule, reason=reason.text)
         return True
     if facts.is_recurring:
-        _park(run, link.pk, reason=REPEATS, rule="R15", tries_again=False)
+        _park(run, link.pk, None, reason=REPEATS, rule="R15", tries_again=False)
         return True
     placed = placed_for(run, link)
     if placed.activity_id is None:
@@ -180,7 +191,7 @@ def _insert(run: Run, link: EventLink) -> bool:
         event = run.gateway.insert_event(body=body, send_updates=send_updates)
     except errors.EventIdTaken:
         event = run.gateway.get_event(event_id=link.event_id)
-        if mapping.facts_of(event).hidden_id != str(activity.uid):
+        if mapping.facts_of(event).hidden_id not in ("", str(activity.uid)):  # A deleted one may tell nothing.
             raise errors.EventRefused("Google has another event under the id chosen for this activity.") from None
         store.observe_event(run, link, event)
         return False
@@ -242,13 +253,13 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
             case core.AnswerHere():
                 settle["response"] = action.response
             case core.CancelHere():
-                settle["status"] = Activity.Status.CANCELED
+                settle |= {"status": Activity.Status.CANCELED, "takes_back_declines": True}
             case core.BringBackHere():
                 settle["revive"] = True
             case core.Detach():
                 settle["state"] = State.DETACHED
             case core.Hold():
-                settle["reason"] = (action.rule, action.reason)
+                settle |= {"reason": (action.rule, action.reason), "holds": True}
     try:
         with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
@@ -282,9 +293,9 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
 
 
 def _may_remove(run: Run, pair: Pair) -> bool:
-    return run.removals_allowed or (
-        pair.here.presence is not Presence.PRESENT and removals_ordered_by_a_person(pair, now=run.now)
-    )
+    if run.removals_allowed or pair.link.pk in run.confirmed:
+        return True
+    return pair.here.presence is not Presence.PRESENT and removals_ordered_by_a_person(pair, now=run.now)
 
 
 def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -297,10 +308,10 @@ def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Map
             wanted=patch["people"],
             profiles=run.profiles_for(dict(event), dict(pair.profiles)),
             addresses=addresses,
-            organizer=pair.facts.organizer,
+            organizer=run.login,
         )
     names = [name for name in patch if name not in core.PER_COPY_FIELDS]
-    send_updates = pair.link.send_updates or "none"
+    send_updates = (pair.link.send_updates or "none") if names else "none"
     if names and send_updates != "all":
         others = pair.facts.has_other_guests or "people" in patch
         send_updates = _tell(run, pair.activity, has_other_guests=others, due=pair.activity.due, names=names)
@@ -340,22 +351,10 @@ def _bring_activity(run: Run, mark: ActivityMark) -> None:
     link = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).first()
     if link is None:
         link = _begin_insert(run, mark)
-    if link is not None:
-        _item_of_activity(run, link)
+    if link is not None and link.pk not in run.deferred:
+        _guarded(run, lambda: _bring_together(run, link.pk), link_id=link.pk)
     if link is None or link.pk not in run.deferred:
         writing.unmark_activity(mark)
-
-
-def _item_of_activity(run: Run, link: EventLink) -> None:
-    """Bring the link of a marked activity together; a problem is that link's."""
-    if link.pk in run.deferred:
-        return
-    try:
-        _bring_together(run, link.pk)
-    except FOR_THE_SESSION:
-        raise
-    except (errors.GoogleError, mapping.UnreadableEvent) as error:
-        _park(run, link.pk, reason=str(error), rule="R19")
 
 
 def _begin_insert(run: Run, mark: ActivityMark) -> EventLink | None:
@@ -382,7 +381,7 @@ def is_to_be_added(run: Run, activity_id: int) -> bool:
     return (
         store.presence_here(activity) is Presence.PRESENT
         and activity.series_id is None
-        and not EventLink.objects.filter(activity=activity).exists()
+        and not store.is_linked_anywhere(activity_id)
         and store.unmet_condition(run, activity) is None
     )
 
@@ -456,10 +455,22 @@ def _values(pair: Pair, patch: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _park(run: Run, link_id: int | None, *, reason: str, rule: str, error: str = "", tries_again: bool = True) -> None:
-    """Put an item aside with its reason; it is tried again, each time later (R19)."""
+def _park(
+    run: Run,
+    link_id: int | None,
+    mark: ActivityMark | None = None,
+    *,
+    reason: str,
+    rule: str,
+    error: str = "",
+    tries_again: bool = True,
+) -> None:
+    """
+    Put an item aside with its reason; it is tried again, each time later (R19).
+
+    An activity without a link yet is tried again by the daily comparison, or when it changes.
+    """
     link = EventLink.objects.select_related("activity").filter(pk=link_id).first()
-    item = "An activity"
     with run.transaction():
         if link:
             item = link.activity.subject if link.activity else str(link.event.get("summary", ""))
@@ -469,4 +480,9 @@ def _park(run: Run, link_id: int | None, *, reason: str, rule: str, error: str =
             link.retry_at = run.now + pause if tries_again else None
             link.is_marked = False
             link.save(update_fields=["attempts", "reason", "rule", "retry_at", "is_marked"])
+        else:
+            activity = Activity.objects.filter(pk=mark.activity_id).first() if mark else None
+            item = activity.subject if activity else ""
+            if mark:
+                writing.unmark_activity(mark)
         run.note(Action.PARKED, rule=rule, reason=reason, item=item, link=link, error=error)

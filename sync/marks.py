@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from django.db.models import F, Q, QuerySet
 
-from activities.models import Activity
+from accounts.models import profiles_by_email
+from activities.models import Activity, Participant
 from sync.models import ActivityMark, EventLink, SyncedCalendar
 
 
@@ -22,9 +23,12 @@ def mark_activity(*, activity: Activity, people: Iterable[int]) -> None:
 
 
 def mark_guests(*, addresses: Iterable[str]) -> None:
-    """Mark every link whose event has a guest of one of these addresses (R7)."""
-    for address in {address.strip().lower() for address in addresses}:
+    """Mark every link whose event has a guest of one of these addresses, or could invite one from now on (R7)."""
+    wanted = {address.strip().lower() for address in addresses}
+    for address in wanted:
         mark_links(EventLink.objects.filter(guest_addresses__contains=f"\n{address}\n"))
+    reachable = Participant.objects.filter(profile__in=profiles_by_email(wanted).values(), address="")
+    mark_links(EventLink.objects.filter(activity__in=reachable.values("activity")))
 
 
 def mark_links(links: QuerySet[EventLink]) -> None:

@@ -73,7 +73,10 @@ class SyncedCalendarQuerySet(models.QuerySet["SyncedCalendar"]):
     def due(self, *, now: datetime) -> SyncedCalendarQuerySet:
         """Return the calendars whose automatic session is due, the longest waiting first."""
         return self.filter(
-            due_at__lte=now, account__status=ExternalAccount.Status.CONNECTED, account__paused=False
+            due_at__lte=now,
+            account__status=ExternalAccount.Status.CONNECTED,
+            account__paused=False,
+            account__profile__user__is_active=True,
         ).order_by("due_at", "id")
 
 
@@ -90,7 +93,7 @@ class SyncedCalendar(models.Model):
     is_reading_completely = models.BooleanField(default=False)
     compare_all = models.BooleanField(default=True)  # Look at every activity and link in the next session.
     compared_at = models.DateTimeField(null=True, blank=True)
-    removals_confirmed = models.BooleanField(default=False)  # A person allowed the removals the guard stopped (R14).
+    confirmed_removals = models.JSONField(default=list, blank=True)  # Links whose removal a person allowed (R14).
     due_at = models.DateTimeField(null=True, blank=True, db_index=True)
     lease_by = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
@@ -133,6 +136,7 @@ class EventLink(models.Model):
         )  # The id is ours and saved; the answer is not here yet (R13).
         LINKED = "linked", _("Linked")
         FROZEN = "frozen", _("Frozen")  # Out of the selection (R4).
+        FORGOTTEN = "forgotten", _("Forgotten")  # Of a former account; it hinders nothing, and resumes with it (R22).
         DETACHED = "detached", _("Detached")  # Cancelled in Google; a return finds its activity again (R14).
 
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="links")
@@ -237,6 +241,7 @@ class SyncSession(models.Model):
     events_listed = models.PositiveIntegerField(default=0)
     items_done = models.PositiveIntegerField(default=0)
     items_total = models.PositiveIntegerField(default=0)
+    stopped_before = models.JSONField(default=list, blank=True)  # Links whose removal waits for a person's word (R14).
     error = models.CharField(max_length=500, blank=True)  # What happened, what it means, the next step.
     rule = models.CharField(max_length=8, blank=True)
 

@@ -90,18 +90,22 @@ def _plan_link(run: Run, link: EventLink) -> list[PlannedAction]:
             subject = link.activity.subject if link.activity else ""
             return [PlannedAction("added", "google", subject, "R13", "Its adding was cut off.", link.activity_id)]
         pair = store.load_pair(run, link)
-        return [
-            plan
-            for action in core.decide(pair.here, pair.google, pair.standing)
-            if (plan := _plan(pair, action)) is not None
-        ]
+        planned = [_plan(pair, action) for action in core.decide(pair.here, pair.google, pair.standing)]
+        return [*_plan_takeover(pair), *filter(None, planned)]
     except mapping.UnreadableEvent as error:
         return [PlannedAction("parked", "here", str(link.event.get("summary", "")), "R19", str(error))]
 
 
+def _plan_takeover(pair: Pair) -> list[PlannedAction]:
+    if not pair.takes_over:
+        return []
+    subject, reason = pair.activity.subject, pair.organized.reason
+    return [PlannedAction("taken_over", "here", subject, "R5", reason, pair.activity.pk)]
+
+
 def _plan_place(run: Run, link: EventLink) -> list[PlannedAction]:
     facts, subject = facts_in(link), str(link.event.get("summary", ""))
-    when = mapping.when_of(link.event, default_zone=run.default_zone)
+    when = None if facts.is_recurring else mapping.when_of(link.event, default_zone=run.default_zone)
     if why_not_imported(facts, when, window=run.window):
         return []
     if facts.is_recurring:
@@ -135,6 +139,7 @@ _PLANS: dict[type[core.Action], tuple[str, str]] = {
     core.BringBackHere: ("updated", "here"),
     core.BringBackInGoogle: ("added", "google"),
     core.Freeze: ("frozen", "here"),
+    core.Reread: ("updated", "here"),
     core.GaveWay: ("replaced", "here"),
     core.Hold: ("parked", "google"),
 }

@@ -45,6 +45,7 @@ class Run:
     now: datetime
     outcomes: list[SyncOutcome] = field(default_factory=list)
     removals_allowed: bool = False
+    confirmed: set[int] = field(default_factory=set)  # Links whose removal a person has allowed (R14).
     deferred: list[int] = field(default_factory=list)  # Links whose removal waits for the guard (R14).
     _tag: Tag | None = None
 

@@ -72,19 +72,48 @@ def fail_dead(session: SyncSession, *, now: datetime) -> None:
     )
 
 
+def removals_waiting(session: SyncSession) -> list[EventLink]:
+    """Return the links whose removal a session stopped before, as far as they still wait for a person's word (R14)."""
+    if session.status != SyncSession.Status.NEEDS_CONFIRMATION:
+        return []
+    links = EventLink.objects.filter(pk__in=session.stopped_before, state=EventLink.State.LINKED)
+    answered = set(SyncedCalendar.objects.get(pk=session.calendar_id).confirmed_removals)
+    rows = links.select_related("activity").order_by("id")
+    return [link for link in rows if link.pk not in answered and _is_gone_on_one_side(link)]
+
+
+def _is_gone_on_one_side(link: EventLink) -> bool:
+    """Whether one side still holds what the other has lost, and nobody has said that it may stay so."""
+    here = _presence(link)
+    is_gone_here = here != "present" and here != (link.base_here or {}).get("presence")
+    return is_gone_here != (link.event.get("status") == "cancelled")
+
+
+def _presence(link: EventLink) -> str:
+    if link.activity is None or link.activity.deleted_at:
+        return "deleted"
+    return "canceled" if link.activity.status == "canceled" else "present"
+
+
 def confirm_removals(*, session: SyncSession, now: datetime) -> SyncSession:
-    """Let the removals happen that a session stopped before, in a session of their own (R14)."""
-    SyncedCalendar.objects.filter(pk=session.calendar_id).update(removals_confirmed=True)
+    """Let exactly the removals happen that a session stopped before, in a session of their own (R14)."""
+    SyncedCalendar.objects.filter(pk=session.calendar_id).update(confirmed_removals=session.stopped_before)
     return request(calendar=session.calendar, trigger=SyncSession.Trigger.MANUAL, now=now)
 
 
 @transaction.atomic
 def keep(*, session: SyncSession, now: datetime) -> int:
     """
-    Keep the activities that a session would have canceled: they stay, without their events (R14).
+    Keep what a session would have removed: activities stay without their events, events without their activities (R14).
 
-    Returns how many they are.
+    Returns how many items they are.
     """
-    links = EventLink.objects.filter(calendar=session.calendar, is_marked=True, state=EventLink.State.LINKED)
-    gone = [link.pk for link in links if link.event.get("status") == "cancelled"]
-    return EventLink.objects.filter(pk__in=gone).update(state=EventLink.State.DETACHED, is_marked=False, settled_at=now)
+    waiting = removals_waiting(session)
+    for link in waiting:
+        if link.event.get("status") == "cancelled":
+            link.state = EventLink.State.DETACHED
+        elif link.activity:  # Canceled or deleted here: from now on both sides agree on that, and on the event.
+            link.base_here = {**(link.base_here or {}), "presence": _presence(link)}
+        link.is_marked, link.settled_at = False, now
+        link.save(update_fields=["state", "base_here", "is_marked", "settled_at"])
+    return len(waiting)

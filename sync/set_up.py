@@ -19,6 +19,7 @@ from sync.models import SyncedCalendar, SyncSettings
 logger = logging.getLogger(__name__)
 
 MAIN_CALENDAR = "primary"
+PATIENCE = 8.0  # Seconds that a person waits for the list of calendars.
 CHANGES_THE_SELECTION = {"sync_from", "tag", "calendar_id"}
 
 
@@ -33,7 +34,7 @@ def calendars(account: ExternalAccount) -> list[tuple[str, str]]:
     if not oauth.may_list_calendars(account) or account.status != ExternalAccount.Status.CONNECTED:
         return choices
     try:
-        listed = CalendarGateway(account=account, sleep=_give_up).list_calendars()
+        listed = CalendarGateway(account=account, sleep=_give_up, timeout=PATIENCE).list_calendars()
     except (errors.GoogleError, UnableToDecrypt) as error:
         logger.info("The calendars of account %s could not be listed: %s", account.pk, type(error).__name__)
         return choices

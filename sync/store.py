@@ -21,11 +21,11 @@ from sync.core.mapping import EventFacts
 from sync.core.people import Organized, Roles, organizer_of
 from sync.core.reasons import Reason
 from sync.core.snapshot import PER_COPY_FIELDS, Days, Snapshot, Timed, When
-from sync.models import ActivityMark, EventLink
+from sync.models import ActivityMark, EventLink, SyncedCalendar
 from sync.run import Run
 
 CLOCKS_DIFFER = timedelta(hours=1)  # A change may carry a time a little before the session that did not see it yet.
-ALIVE = (EventLink.State.LINKED, EventLink.State.FROZEN, EventLink.State.INSERTING)
+LONGEST_ID = 1024  # Characters of an event's id, Google's own limit.
 
 
 @dataclass
@@ -82,7 +82,7 @@ def observe_gone(run: Run, link: EventLink) -> None:
 
 
 def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
-    events = {item["id"]: mapping.cleaned(item) for item in items if item.get("id")}
+    events = {item["id"]: mapping.cleaned(item) for item in items if 0 < len(item.get("id", "")) <= LONGEST_ID}
     calendar = run.calendar
     known = {
         link.event_id: link
@@ -125,7 +125,7 @@ def _see(run: Run, link: EventLink, event: dict[str, Any]) -> None:
     facts = mapping.facts_of(event)
     link.event = event
     link.etag = str(event.get("etag", ""))
-    link.ical_uid = facts.ical_uid or link.ical_uid
+    link.ical_uid = facts.ical_uid[:LONGEST_ID] or link.ical_uid
     link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
     link.is_marked = True
     link.mark = link.mark + 1
@@ -193,16 +193,18 @@ def mark_what_is_due(run: Run) -> None:
     links = EventLink.objects.filter(calendar=calendar)
     links.filter(retry_at__lte=run.now).update(is_marked=True, mark=F("mark") + 1, retry_at=None)
     is_due = calendar.compared_at is None or calendar.compared_at <= run.now - timedelta(days=1)
-    if not (calendar.compare_all or is_due):
-        return
     with transaction.atomic():
+        # Taken off first: a change of the settings in this very moment puts it on again, for the next session.
+        is_wanted = SyncedCalendar.objects.filter(pk=calendar.pk, compare_all=True).update(compare_all=False)
+        if not (is_wanted or is_due):
+            return
         ignored = Q(state=EventLink.State.SEEN, rule="R2")  # A later Synchronize from may let them in.
         links.filter(ignored | Q(activity__isnull=False)).update(is_marked=True, mark=F("mark") + 1)
         ids = selectable_activities(run).values_list("pk", flat=True)
         rows = [ActivityMark(calendar=calendar, activity_id=pk) for pk in ids]
         ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
         calendar.compare_all, calendar.compared_at = False, run.now
-        calendar.save(update_fields=["compare_all", "compared_at"])
+        calendar.save(update_fields=["compared_at"])
 
 
 def selectable_activities(run: Run) -> Any:
@@ -345,8 +347,8 @@ def load_pair(run: Run, link: EventLink) -> Pair:
         who = Organized(activity.organizer_id)  # Only records with this user's tag take part.
     addresses = addresses_of(person.profile_id for person in activity.participants.all())
     here_now = snapshot_here(activity, addresses=addresses, organizer=who.organizer)
-    google_now = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
     base_here, base_google = base_of(link.base_here), base_of(link.base_google)
+    google_now = snapshot_in_google(run, link.event, profiles, otherwise=base_google or here_now)
     if who.organizer != activity.organizer_id:
         base_here, base_google = _rebase(base_here, here_now), _rebase(base_google, google_now)
     here = Half(here_now, base_here, presence_here(activity))
@@ -364,6 +366,22 @@ def load_pair(run: Run, link: EventLink) -> Pair:
         link_mark=link.mark,
         changes=changes,
     )
+
+
+def snapshot_in_google(
+    run: Run, event: Mapping[str, Any], profiles: Mapping[str, int], *, otherwise: Snapshot
+) -> Snapshot:
+    """
+    Return the content of an event. A deleted one may tell nothing but its id: then what it was `otherwise`.
+
+    :raises UnreadableEvent: if it is there and nothing can be made of it.
+    """
+    try:
+        return mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
+    except mapping.UnreadableEvent:
+        if event.get("status") != "cancelled":
+            raise
+        return otherwise
 
 
 def base_of(data: dict[str, Any] | None) -> Snapshot | None:
@@ -416,6 +434,9 @@ def _foreign(organizer: int | None, here: Half, changes: list[FieldChange]) -> f
     """Return the edited fields whose last change was not the Organizer's (R6); an import leaves no trace in the log."""
     edited = [name for name in snapshots.FIELDS if here.base and here.has_edited(name)]
     foreign = {name for name in edited if not _is_by(organizer, last_change(changes, name))}
+    foreign.discard("reminder")  # It is the Organizer's own; nobody else's page shows it.
+    if last_change(changes, "people") is None:  # Somebody got an address, or lost it: nobody changed the participants.
+        foreign.discard("people")
     gone = here.presence is not Presence.PRESENT
     if gone and not _is_by(organizer, last_change(changes, "status", "deleted")):
         foreign.add("status")
@@ -427,8 +448,10 @@ def _is_by(organizer: int | None, change: FieldChange | None) -> bool:
 
 
 def _other_copies_live(link: EventLink) -> bool:
-    """Whether somebody else's copy of the event is known, and not cancelled (R14)."""
-    others = EventLink.objects.filter(activity_id=link.activity_id).exclude(pk=link.pk)
+    """Whether somebody else's copy is known not to be cancelled, through an account that still tells us (R14)."""
+    others = EventLink.objects.filter(
+        activity_id=link.activity_id, calendar__account__status=ExternalAccount.Status.CONNECTED
+    ).exclude(pk=link.pk)
     return any(other.event and other.event.get("status") != "cancelled" for other in others)
 
 
@@ -471,6 +494,11 @@ def _rebase(base: Snapshot | None, now: Snapshot) -> Snapshot | None:
     if base is None:
         return None
     return Snapshot(**{name: getattr(now if name in PER_COPY_FIELDS else base, name) for name in snapshots.FIELDS})
+
+
+def is_linked_anywhere(activity_id: int) -> bool:
+    """Whether any account's link to an activity exists, so that nothing is inserted for it (R5)."""
+    return EventLink.objects.filter(activity=activity_id).exclude(state=EventLink.State.FORGOTTEN).exists()
 
 
 def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:

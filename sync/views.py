@@ -260,28 +260,14 @@ def _session_context(request: UserRequest, found: SyncSession) -> dict[str, Any]
     context |= {"page": page, "problems": problems, "activities": _visible(request.user.profile, ids)}
     awaiting = _awaiting(request.user.profile)
     if awaiting == found:
-        context |= {"awaiting": found, "removals": [link.activity for link in _removals_waiting(found)]}
+        context |= {"awaiting": found, "removals": [link.activity for link in runs.removals_waiting(found)]}
     return context
 
 
 def _awaiting(profile: Profile) -> SyncSession | None:
     """Return the session that stopped before many removals, while a word about them would still count (R14)."""
     newest = _own_sessions(profile).select_related("calendar").first()
-    if newest is None or newest.status != SyncSession.Status.NEEDS_CONFIRMATION or newest.calendar.removals_confirmed:
-        return None
-    return newest if _removals_waiting(newest) else None
-
-
-def _removals_waiting(found: SyncSession) -> list[EventLink]:
-    """Return the links of what a session would have removed, on one side or the other."""
-    links = EventLink.objects.filter(calendar=found.calendar_id, is_marked=True, state=EventLink.State.LINKED)
-    return [link for link in links.select_related("activity").order_by("id") if _is_gone_on_one_side(link)]
-
-
-def _is_gone_on_one_side(link: EventLink) -> bool:
-    activity = link.activity
-    is_gone_here = activity is None or activity.deleted_at or activity.status == Activity.Status.CANCELED
-    return bool(is_gone_here) != (link.event.get("status") == "cancelled")
+    return newest if newest and runs.removals_waiting(newest) else None
 
 
 def _progress_context(found: SyncSession) -> dict[str, Any]:

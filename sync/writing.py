@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -123,7 +124,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
     """
     with run.transaction():
         activity = store.load_activity(activity_id, lock=True)
-        if EventLink.objects.filter(activity=activity).exists():
+        if store.is_linked_anywhere(activity_id):
             return None
         _set_organizer(run, activity, organized, link=None)
         link = EventLink(
@@ -180,7 +181,7 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         is_untouched = is_answer or sent is None or not _was_edited(event)
         was_known = current.etag == str(event.get("etag", "")) or is_answer
         current.event, current.etag = event, str(event.get("etag", ""))
-        current.ical_uid = facts.ical_uid
+        current.ical_uid = facts.ical_uid[: store.LONGEST_ID]
         current.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
         meet(run, activity, facts, joins=True)
         _put_facts(activity, current, facts, profiles)
@@ -214,6 +215,8 @@ def settle_pair(
     state: str = "",
     reason: tuple[str, str] = ("", ""),
     revive: bool = False,
+    holds: bool = False,
+    takes_back_declines: bool = False,
 ) -> None:
     """
     Apply to our rows what was decided about a pair, and let what both sides now hold be the base.
@@ -228,6 +231,7 @@ def settle_pair(
     facts = mapping.facts_of(event)
     with run.transaction():
         activity = store.load_activity(pair.activity.pk, lock=True)
+        before = _columns(activity)
         _check_unchanged(pair, activity, to_here, touches_status=bool(status or revive))
         _set_organizer(run, activity, pair.organized, link=pair.link)
         if to_here:
@@ -241,16 +245,22 @@ def settle_pair(
             _put_facts(activity, pair.link, facts, profiles)
         if not facts.is_cancelled:
             meet(run, activity, facts)
-        activity.save()
-        google = mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
+        if takes_back_declines:
+            _take_back_declines(activity)
+        if _columns(activity) != before:
+            activity.save()
+        google = store.snapshot_in_google(run, event, profiles, otherwise=pair.google.now)
         here_after = _patched(pair.here.now, to_here)
         base_here, base_google = agreed_after(
             _half(pair.here, here_after), _half(pair.google, google), is_organizer=pair.standing.is_organizer
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         presence = _presence_after(pair, status, revive=revive)
+        if holds and pair.here.base:
+            base_here = replace(base_here, people=pair.here.base.people)
+        keeps_base = False
         if revive or state or pair.link.state != EventLink.State.LINKED:
-            base_here, base_google = pair.here.base, pair.google.base
+            base_here, base_google, keeps_base = pair.here.base, pair.google.base, True
         if revive or (state != EventLink.State.DETACHED and pair.link.state != EventLink.State.LINKED):
             presence = pair.standing.agreed_presence
         link.event, link.etag = event, str(event.get("etag", ""))
@@ -264,6 +274,8 @@ def settle_pair(
             state=EventLink.State.LINKED if revive else state or pair.link.state,
             reason=reason if state or reason[0] else _kept_reason(pair),
             mark=pair.link_mark,
+            keeps_base=keeps_base,
+            declined_from=_declined_from(pair, response, state),
         )
 
 
@@ -273,7 +285,32 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
         store.observe_gone(run, pair.link)
     else:
         store.observe_event(run, pair.link, event)
+        if event.get("status") != "cancelled":
+            take_back_decline(pair.link)
     EventLink.objects.filter(pk=pair.link.pk).update(state=EventLink.State.LINKED, reason="", rule="")
+
+
+def take_back_decline(link: EventLink) -> None:
+    """
+    Forget that a guest's answer became No because the event left their calendar (R14).
+
+    It left because the whole meeting was cancelled, or it is there again: their own answer stands.
+    """
+    base = link.base_here or {}
+    if not base.get("declined_from"):
+        return
+    profile = link.calendar.account.profile_id
+    declined = Participant.objects.filter(activity=link.activity_id, profile=profile, response="declined")
+    declined.update(response=base["declined_from"])
+    EventLink.objects.filter(pk=link.pk).update(
+        base_here={name: value for name, value in base.items() if name != "declined_from"}
+    )
+
+
+def _take_back_declines(activity: Activity) -> None:
+    gone = EventLink.objects.filter(activity=activity, state=EventLink.State.DETACHED)
+    for link in gone.select_related("calendar__account"):
+        take_back_decline(link)
 
 
 def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False) -> None:
@@ -333,16 +370,24 @@ def _settle(
     state: str = EventLink.State.LINKED,
     reason: tuple[str, str] = ("", ""),
     mark: int | None = None,
+    keeps_base: bool = False,
+    declined_from: str = "",
 ) -> None:
     facts = facts_in(link)
     answers = {str(profiles[guest.address]): guest.response for guest in facts.guests if guest.address in profiles}
     seen = mark if mark is not None else link.mark
     link.is_marked = link.is_marked and link.mark != seen
     link.state, link.rule, link.reason = state, reason[0], reason[1][:500]
-    link.base_here = {"snapshot": snapshots.dump(here), "presence": presence.value} if here else None
-    link.base_google = {"snapshot": snapshots.dump(google), "answers": answers} if google else None
+    if keeps_base:  # Answers go on; whatever else changed since the base still waits (R4).
+        link.base_here = {**(link.base_here or {}), "presence": presence.value}
+        link.base_google = {**(link.base_google or {}), "answers": answers}
+    else:
+        link.base_here = {"snapshot": snapshots.dump(here), "presence": presence.value} if here else None
+        link.base_google = {"snapshot": snapshots.dump(google), "answers": answers} if google else None
+        link.settled_at = timezone.now()
+    if declined_from:
+        link.base_here = {**(link.base_here or {}), "declined_from": declined_from}
     link.send_updates, link.attempts, link.retry_at = "", 0, None
-    link.settled_at = timezone.now()
     link.save()
 
 
@@ -554,6 +599,16 @@ def _presence_after(pair: Pair, status: str | None, *, revive: bool) -> Presence
     if revive:
         return Presence.PRESENT
     return Presence.CANCELED if status == Activity.Status.CANCELED else pair.here.presence
+
+
+def _declined_from(pair: Pair, response: str | None, state: str) -> str:
+    """Return the answer that stood before the event left this guest's calendar, to be taken back should it return."""
+    gone = state == EventLink.State.DETACHED and response == Participant.Response.DECLINED
+    return pair.standing.answer.here or "" if gone else ""
+
+
+def _columns(activity: Activity) -> dict[str, Any]:
+    return {field.attname: getattr(activity, field.attname) for field in Activity._meta.concrete_fields}
 
 
 def _kept_reason(pair: Pair) -> tuple[str, str]:

@@ -250,6 +250,8 @@ def _decide_detached(here: Half, google: Half, standing: Standing) -> list[Actio
 
 def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Action]:
     """The activity is Canceled or deleted, the event is there (R14)."""
+    if here.presence is standing.agreed_presence:
+        return []  # A person has decided to keep the event all the same.
     if standing.why_read_only or "status" in standing.foreign:
         reason = standing.why_read_only or "Only the Organizer cancels or deletes it."
         back = GaveWay("R6", reason, "status", here.presence.value, "confirmed", Side.GOOGLE)

@@ -75,15 +75,19 @@ def first_unmet(reasons: list[Reason]) -> Reason | None:
     return next((reason for reason in reasons if not reason.met), None)
 
 
-def why_not_imported(facts: EventFacts, when: When, *, window: Window) -> Reason | None:
-    """Return why an event that is not linked yet does not come in, None if it may (R2)."""
+def why_not_imported(facts: EventFacts, when: When | None, *, window: Window) -> Reason | None:
+    """
+    Return why an event that is not linked yet does not come in, None if it may (R2).
+
+    A series has no one "when"; Google lists it if an occurrence ends in the window.
+    """
     if facts.is_cancelled:
         return Reason(False, "It was deleted in Google before it came here.", "R2")
     if facts.event_type not in READABLE_TYPES:
         return Reason(False, "Events of this type are not imported.", "R2")
     if facts.own_answer == "declined":
         return Reason(False, "You have declined it in Google.", "R2")
-    if not window.holds(when):
+    if when is not None and not window.holds(when):
         return Reason(False, "It ended before the day from which you synchronize.", "R2")
     return None
 

@@ -14,6 +14,7 @@ from dateutil.parser import isoparse
 from sync.core.snapshot import Days, Snapshot, Timed, When
 
 HIDDEN_ID = "creatioActivity"  # Our name among an event's private extended properties (R9).
+MOST_REMINDERS = 5  # That an event can have (Google's reference, `reminders.overrides`).
 LONGEST_TEXT = 1024  # Characters of a subject or a location that an activity can hold.
 READABLE_TYPES = ("default", "fromGmail")  # What is read at all (R2).
 _ANSWERS = {
@@ -329,7 +330,10 @@ def _reminders_body(minutes: int | None, event: Mapping[str, Any]) -> dict[str, 
         rest.remove(next(o for o in overrides if o.get("method") == "popup" and o.get("minutes") == nearest))
     if minutes is not None:
         rest.append({"method": "popup", "minutes": minutes})
-    return {"useDefault": False, "overrides": rest} if rest else {"useDefault": True}
+    if len(rest) > MOST_REMINDERS:  # Five e-mails, say: there is no place for ours, and theirs are kept.
+        rest = overrides
+    # An empty list has to be said: a patch would keep the old one beside the default, which Google refuses.
+    return {"useDefault": not rest, "overrides": rest}
 
 
 def _join_link(event: Mapping[str, Any]) -> str:

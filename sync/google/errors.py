@@ -26,6 +26,10 @@ class AccessInsufficient(GoogleError):
     """The account lacks what every call needs: a scope, the API, a calendar."""
 
 
+class AccessRefused(AccessInsufficient):
+    """Google does not accept our access, though nobody says that it was withdrawn: the tokens are kept."""
+
+
 class CalendarGone(GoogleError):
     """The calendar is not there, or not shown to this account: another one has to be chosen."""
 
@@ -48,6 +52,10 @@ class EventGone(GoogleError):
 
 class EventRefused(GoogleError):
     """Google does not accept this one change; all other items can go on (R19)."""
+
+
+class RequestInvalid(EventRefused):
+    """Google can make nothing of this request (400)."""
 
 
 class AnswerUnreadable(GoogleUnavailable):
@@ -78,7 +86,10 @@ def error_for(*, status: int, content: bytes, retry_after: str | None = None) ->
     if status == 429 or status >= 500 or (status == 403 and reason in _RATE) or reason == "conflict":
         return GoogleUnavailable(_unavailable(status, reason), retry_after=_seconds(retry_after))
     if status == 401:
-        return AccessRevoked("Google does not accept our access any more. Connect your Google account again.")
+        return AccessRefused(
+            "Google does not accept our access at the moment. If the next sessions say the same, connect your Google "
+            "account again."
+        )
     if status == 403:
         return _forbidden(reason, message)
     if status == 404:
@@ -89,7 +100,7 @@ def error_for(*, status: int, content: bytes, retry_after: str | None = None) ->
         return EventGone("The event was deleted in Google.") if reason == "deleted" else _token(message)
     if status == 412:
         return EventChangedMeanwhile("The event was changed in Google meanwhile.")
-    return EventRefused(f"Google refuses the change: {message or f'error {status}'}")
+    return RequestInvalid(f"Google refuses the change: {message or f'error {status}'}")
 
 
 def _forbidden(reason: str, message: str) -> GoogleError:

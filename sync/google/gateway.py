@@ -36,7 +36,9 @@ class CalendarGateway:
         account: ExternalAccount,
         calendar_id: str = "primary",
         sleep: Callable[[float], None] = time.sleep,
+        timeout: float = TIMEOUT,
     ) -> None:
+        """`timeout` is in seconds, for one answer. :raises UnableToDecrypt: if the tokens cannot be read."""
         self.requests_made = 0
         self._account = account
         self._calendar_id = calendar_id
@@ -44,7 +46,7 @@ class CalendarGateway:
         self._patience = PATIENCE
         self._credentials = oauth.credentials_for(account)
         self._token = self._credentials.token
-        self._service = _service(self._credentials)
+        self._service = _service(self._credentials, timeout=timeout)
 
     def list_events(
         self, *, sync_token: str = "", page_token: str = "", time_min: str = "", page_size: int = PAGE_SIZE
@@ -75,10 +77,12 @@ class CalendarGateway:
                 "Google does not show this calendar any more. Choose another calendar on the set-up page; nothing was "
                 "deleted."
             ) from error
-        except errors.EventRefused as error:
-            if sync_token or page_token:  # 400 "invalid": a malformed token is an old one as well (R20).
+        except errors.RequestInvalid as error:
+            if sync_token or page_token:  # "invalid": a malformed token is an old one as well (R20).
                 raise errors.SyncTokenRefused(str(error)) from error
             raise
+        except errors.EventRefused as error:
+            raise errors.AccessInsufficient(f"Google does not let us list this calendar: {error}") from error
 
     def get_event(self, *, event_id: str) -> dict[str, Any]:
         """:raises EventGone: if Google does not know the event."""
@@ -144,11 +148,7 @@ class CalendarGateway:
                 status=int(error.resp.status), content=error.content, retry_after=error.resp.get("retry-after")
             ) from error
         except RefreshError as error:
-            if error.retryable:
-                raise errors.GoogleUnavailable("Google's sign-in service does not answer.") from error
-            raise errors.AccessRevoked(
-                "Google does not accept our access any more. Connect your Google account again."
-            ) from error
+            raise _refresh_failure(error) from error
         except (TimeoutError, TransportError, httplib2.HttpLib2Error, OSError) as error:
             raise errors.GoogleUnavailable("Google did not answer in time.") from error
         except ValueError as error:  # A body that was cut off is no JSON.
@@ -165,6 +165,22 @@ class CalendarGateway:
             oauth.save_refreshed(self._account, self._credentials)
 
 
+def _refresh_failure(error: Any) -> errors.GoogleError:
+    """Only `invalid_grant` means that the user's grant is gone; a wrong client secret is ours to mend (R20)."""
+    if error.retryable:
+        return errors.GoogleUnavailable("Google's sign-in service does not answer.")
+    if "invalid_grant" in str(error):
+        return errors.AccessRevoked("Google does not accept our access any more. Connect your Google account again.")
+    if "invalid_client" in str(error) or "unauthorized_client" in str(error):
+        return errors.AccessRefused(
+            "Google does not know this application, or its secret is wrong. An administrator has to check the client "
+            "id and the client secret; nothing is lost."
+        )
+    return errors.AccessRefused(
+        "Google did not renew our access. If the next sessions say the same, connect your Google account again."
+    )
+
+
 @functools.cache
 def _document(root: str) -> str:
     """Return Google's discovery document with another root, which calls and batches both follow."""
@@ -177,11 +193,11 @@ def _document(root: str) -> str:
     return json.dumps(document)
 
 
-def _service(credentials: Any) -> Any:
+def _service(credentials: Any, *, timeout: float) -> Any:
     """Return a client of one's own: nothing in it may be shared between threads."""
     from google_auth_httplib2 import AuthorizedHttp
     from googleapiclient.discovery import build_from_document
 
     root = settings.GOOGLE_CALENDAR_API_ROOT.rstrip("/") + "/"
-    http = AuthorizedHttp(credentials, http=httplib2.Http(timeout=TIMEOUT))
+    http = AuthorizedHttp(credentials, http=httplib2.Http(timeout=timeout))
     return build_from_document(_document(root), http=http)

@@ -63,7 +63,7 @@ def test_a_wrong_key_is_named_as_the_cause(account, settings):
     settings.TOKEN_ENCRYPTION_KEYS = [NEW]
 
     with pytest.raises(UnableToDecrypt, match="TOKEN_ENCRYPTION_KEYS"):
-        ExternalAccount.objects.get(pk=account.pk)
+        _ = ExternalAccount.objects.get(pk=account.pk).credentials
     with pytest.raises(UnableToDecrypt, match="TOKEN_ENCRYPTION_KEYS"):
         rotate(encrypt_with(OLD, settings))
 

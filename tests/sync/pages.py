@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
 from sync.google.oauth import SCOPES
-from sync.models import SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
+from sync.models import LEASE, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 
 
 def make_calendar(profile: Profile, *, is_set_up: bool = True, **account: Any) -> SyncedCalendar:
@@ -27,6 +27,8 @@ def make_session(
     """Make a session that took two seconds, or one that goes on."""
     at = at or timezone.now()
     is_finished = status not in SyncSession.UNFINISHED
+    if status == SyncSession.Status.RUNNING:  # Else it counts as dead, and the next request does not join it.
+        SyncedCalendar.objects.filter(pk=calendar.pk).update(lease_by="its worker", lease_until=at + LEASE)
     return SyncSession.objects.create(
         calendar=calendar,
         status=status,

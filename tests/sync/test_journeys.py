@@ -864,9 +864,7 @@ def test_expired_access_tokens_are_refreshed_and_kept(google, anna, annas):
 def test_a_passing_trouble_is_waited_out(google, anna, annas, status, monkeypatch):
     from sync.google.gateway import CalendarGateway
 
-    monkeypatch.setattr(
-        CalendarGateway.__init__, "__kwdefaults__", {"calendar_id": "primary", "sleep": lambda _seconds: None}
-    )
+    monkeypatch.setitem(CalendarGateway.__init__.__kwdefaults__, "sleep", lambda _seconds: None)
     tagged(anna)
     google.fail(status=status, reason="backendError", path="/events", times=2)
 
@@ -1037,3 +1035,269 @@ def test_the_dispatcher_finishes_dead_sessions_and_queues_what_is_due(google, an
     dead.refresh_from_db()
     assert dead.status == "failed"
     assert SyncSession.objects.get(status="queued").trigger == "automatic"
+
+
+# --- What reviewers found ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R20")
+def test_a_wrong_client_secret_costs_nobody_their_access(google, anna, annas, settings):
+    settings.GOOGLE_CLIENT_SECRET = "mistyped"
+    google.expire_access_tokens()
+
+    session = synchronize(annas)
+
+    account = ExternalAccount.objects.get()
+    assert (session.status, account.status) == ("failed", "connected")
+    assert "administrator" in session.error
+    assert account.credentials["refresh_token"]
+
+
+@pytest.mark.rule("R20")
+def test_a_lost_key_asks_for_reconnecting(google, anna, annas, settings):
+    from cryptography.fernet import Fernet
+
+    settings.TOKEN_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    session = synchronize(SyncedCalendar.objects.get())
+
+    assert session.status == "failed"
+    assert ExternalAccount.objects.get().status == "reconnect_needed"
+
+
+@pytest.mark.rule("R22")
+def test_an_account_deleted_during_a_session_stays_deleted(google, anna, annas):
+    from sync import connections
+
+    synchronize(annas)
+    google.revoke_grants("anna@northfold.example")
+    stale = ExternalAccount.objects.get()
+    connections.disconnect(account=ExternalAccount.objects.get())
+
+    assert not stale.needs_reconnecting(reason="Too late.")
+    assert ExternalAccount.objects.get().status == "disconnected"
+
+
+@pytest.mark.rule("R4", "R14")
+def test_a_frozen_activity_whose_event_is_deleted_thaws_into_canceled(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").delete(event["id"])
+    assert counts(synchronize(annas)) == {}
+    assert fresh(activity).status == "not_started"
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+
+    assert fresh(activity).status == "canceled"
+
+
+@pytest.mark.rule("R9", "R14")
+def test_guests_join_a_meeting_that_was_canceled_and_set_back(google, anna, annas, boris, boriss):
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    synchronize(boriss)
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    synchronize(annas)
+    synchronize(boriss)
+    services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+    synchronize(annas)
+    synchronize(boriss)
+
+    assert Activity.objects.count() == 1
+    assert {link.state for link in EventLink.objects.all()} == {"linked"}
+    assert EventLink.objects.values("event_id").distinct().count() == 1
+    assert activity.participants.get(profile=boris).response == "needs_action"
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14")
+def test_a_meeting_its_organizer_cancels_leaves_the_guests_answers_alone(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    services.respond(activity=activity, profile=boris, response="accepted", now=timezone.now())
+    synchronize(boriss)
+    google.person("anna@northfold.example").delete(event["id"])
+
+    synchronize(boriss)  # Before Anna's session: her copy is not known to be gone.
+    synchronize(annas)
+
+    assert fresh(activity).status == "canceled"
+    assert activity.participants.get(profile=boris).response == "accepted"
+    google.person("anna@northfold.example").restore(event["id"])
+    synchronize(annas)
+    synchronize(boriss)
+    shown = google.person("anna@northfold.example").event(event["id"])
+    assert "declined" not in [guest["responseStatus"] for guest in shown["attendees"]]
+
+
+@pytest.mark.rule("R5", "R14")
+def test_a_copy_of_a_disconnected_account_proves_nothing(google, anna, annas, boris, boriss):
+    from sync import connections
+
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    connections.disconnect(account=annas.account)
+    google.person("anna@northfold.example").delete(event["id"])
+
+    synchronize(boriss)
+
+    assert only_activity().status == "canceled"
+
+
+@pytest.mark.rule("R6", "R4")
+def test_the_organizers_own_edit_of_a_frozen_meeting_is_sent_at_the_thaw_however_late(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    change(activity, anna, subject="Changed while frozen")
+    FieldChange.objects.filter(field="subject").update(at=timezone.now() - timedelta(hours=3))
+    EventLink.objects.update(settled_at=timezone.now() - timedelta(hours=4))
+    synchronize(annas)
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert event["summary"] == "Changed while frozen"
+
+
+@pytest.mark.rule("R9", "R22")
+def test_forgotten_links_resume_when_that_account_comes_back(google, anna, annas):
+    from sync import connections
+
+    google.person("anna@northfold.example").create_event({"summary": "Dentist", **TEN})
+    synchronize(annas)
+    connections.disconnect(account=annas.account)
+    google.add_account("anna@private.example")
+    tokens = google.grant("anna@private.example", scopes=["openid"])
+    from sync.google import oauth
+
+    grant = oauth.Grant(tokens["sub"], "anna@private.example", True, {"refresh_token": "x"}, oauth.SCOPES)
+    other = connections.connect(profile=anna, grant=grant, now=timezone.now(), old_links=connections.OldLinks.FORGET)
+    connections.disconnect(account=other)
+
+    calendar = connect(google, anna.user)
+    synchronize(calendar)
+
+    assert Activity.objects.count() == 1
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R14")
+def test_only_what_was_confirmed_is_removed(google, anna, annas):
+    from sync import sessions, tasks
+
+    for number in range(12):
+        tagged(anna, f"Visit {number}")
+    synchronize(annas)
+    person = google.person("anna@northfold.example")
+    ids = [event["id"] for event in person.events()]
+    for event_id in ids:
+        person.delete(event_id)
+    stopped = synchronize(annas)
+    assert len(stopped.stopped_before) == 12
+    more = [tagged(anna, f"Later {number}") for number in range(6)]
+    EventLink.objects.filter(pk__in=stopped.stopped_before[6:]).update(is_marked=False)
+
+    session = sessions.confirm_removals(session=stopped, now=timezone.now())
+    tasks.run_session(session_id=session.pk)
+
+    assert Activity.objects.filter(status="canceled").count() == 6
+    assert {fresh(activity).status for activity in more} == {"not_started"}
+    assert SyncedCalendar.objects.get().confirmed_removals == []
+
+
+@pytest.mark.rule("R14")
+def test_keeping_what_was_canceled_here_asks_no_more(google, anna, annas):
+    from sync import sessions
+
+    activities = [tagged(anna, f"Visit {number}") for number in range(6)]
+    synchronize(annas)
+    for activity in activities:
+        services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    FieldChange.objects.update(at=timezone.now() - timedelta(days=2))
+    stopped = synchronize(annas)
+    assert stopped.status == "needs_confirmation"
+
+    assert sessions.keep(session=stopped, now=timezone.now()) == 6
+    session = synchronize(annas)
+
+    assert (session.status, counts(session)) == ("succeeded", {})
+    assert len(google.person("anna@northfold.example").events()) == 6
+
+
+@pytest.mark.rule("R10")
+def test_taking_the_last_pop_up_off_returns_to_the_default(google, anna, annas):
+    activity = tagged(anna)
+    Participant.objects.filter(activity=activity, profile=anna).update(reminder_minutes=15)
+    synchronize(annas)
+    Participant.objects.filter(activity=activity, profile=anna).update(reminder_minutes=None)
+    services.announce(activity, by=anna)
+
+    session = synchronize(annas)
+
+    assert session.status == "succeeded"
+    [event] = google.person("anna@northfold.example").events()
+    assert event["reminders"] == {"useDefault": True}
+
+
+@pytest.mark.rule("R7")
+def test_a_participant_who_gets_an_address_is_invited(google, anna, annas):
+    from accounts.signals import emails_changed
+
+    clara = make_user("clara", email="").profile
+    tagged(anna, participants=[clara])
+    synchronize(annas)
+    CommunicationOption.objects.create(profile=clara, value="clara@northfold.example")
+    emails_changed.send(sender=None, addresses={"clara@northfold.example"})
+
+    synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert "clara@northfold.example" in [guest["email"] for guest in event["attendees"]]
+
+
+@pytest.mark.rule("R18")
+def test_the_daily_comparison_touches_nothing_that_did_not_change(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    before = fresh(activity).modified_at
+    SyncedCalendar.objects.update(compare_all=True)
+
+    session = synchronize(SyncedCalendar.objects.get())
+
+    assert (counts(session), session.requests_made) == ({}, 1)
+    assert fresh(activity).modified_at == before
+
+
+@pytest.mark.rule("R19")
+def test_an_item_that_fails_here_is_parked_by_its_link_with_back_off(google, anna, annas, monkeypatch):
+    from sync import store
+
+    activity = tagged(anna)
+    synchronize(annas)
+    change(activity, anna, subject="Changed")
+
+    def fail(*_args: Any, **_values: Any) -> None:
+        raise RuntimeError("unforeseen")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "snapshot_here", fail)
+        session = synchronize(annas)
+
+    [outcome] = session.outcomes.all()
+    assert (outcome.action, outcome.item, outcome.link.retry_at is not None) == ("parked", "Changed", True)
+    assert_quiet(google, annas)
+    EventLink.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
+    synchronize(annas)
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Changed"]

@@ -402,7 +402,7 @@ def test_retry_marks_the_item_and_asks_for_a_session(page, anna, queued):
 def stopped(anna: Profile) -> SyncSession:
     """A session that stopped before one removal; its event is gone in Google."""
     calendar = make_calendar(anna)
-    EventLink.objects.create(
+    link = EventLink.objects.create(
         calendar=calendar,
         event_id="gone",
         activity=make_activity(by=anna, subject="Board dinner"),
@@ -411,7 +411,11 @@ def stopped(anna: Profile) -> SyncSession:
         is_marked=True,
     )
     return make_session(
-        calendar, status=SyncSession.Status.NEEDS_CONFIRMATION, error="This session would remove 26 items.", rule="R14"
+        calendar,
+        status=SyncSession.Status.NEEDS_CONFIRMATION,
+        stopped_before=[link.pk],
+        error="This session would remove 26 items.",
+        rule="R14",
     )
 
 
@@ -429,7 +433,7 @@ def test_removals_wait_for_a_word_and_are_shown_meanwhile(page, stopped):
 def test_removing_them_asks_for_a_session_that_may(page, stopped, queued):
     page.post(f"{SESSIONS}{stopped.pk}/remove/")
 
-    assert SyncedCalendar.objects.get().removals_confirmed
+    assert SyncedCalendar.objects.get().confirmed_removals
     assert len(queued) == 1
 
 
@@ -448,7 +452,7 @@ def test_a_word_that_comes_too_late_does_nothing(page, stopped, queued):
     shown = text(page.post(f"{SESSIONS}{stopped.pk}/remove/", follow=True))
 
     assert "A later session has dealt with these items already." in shown
-    assert not SyncedCalendar.objects.get().removals_confirmed
+    assert not SyncedCalendar.objects.get().confirmed_removals
     assert queued == []
 
 

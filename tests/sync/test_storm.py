@@ -227,7 +227,7 @@ class Storm:
             assert getattr(here, name) == getattr(google, name), (activity, name)
 
     def assert_nothing_doubled(self) -> None:
-        for name, person in self.people.items():
+        for name in self.people:
             summaries = [event.get("summary") for event in self.google.person(f"{name}@northfold.example").events()]
             assert len(summaries) == len(set(summaries)), summaries
         subjects = list(Activity.objects.present().values_list("subject", flat=True))
@@ -235,7 +235,7 @@ class Storm:
 
     def assert_nothing_lost(self) -> None:
         """Every live event of a connected person that they have not declined is an activity here."""
-        for name, person in self.people.items():
+        for name in self.people:
             linked = set(EventLink.objects.filter(calendar=self.calendars[name]).exclude(activity=None)
                          .values_list("event_id", flat=True))  # fmt: skip
             for event in self.google.person(f"{name}@northfold.example").events():
