@@ -60,7 +60,9 @@ def arrive(browser: Browser, product: str, google: Emulator) -> Iterator[Callabl
     pictures = os.environ.get("JOURNEY_PICTURES")
 
     def arrive(username: str, *, window: dict[str, int] = DESKTOP, pictures_as: str = "") -> Colleague:
-        context = browser.new_context(base_url=product, viewport=window, timezone_id=ZONE, locale="en-US")
+        context = browser.new_context(
+            base_url=product, viewport=window, timezone_id=ZONE, locale="en-US", reduced_motion="reduce"
+        )
         colleague = Colleague(
             username,
             context=context,
