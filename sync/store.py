@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -350,6 +350,7 @@ def load_pair(run: Run, link: EventLink) -> Pair:
     base_here, base_google = base_of(link.base_here), base_of(link.base_google)
     google_now = snapshot_in_google(run, link.event, profiles, otherwise=base_google or here_now)
     if who.organizer != activity.organizer_id:
+        here_now = with_own_copy(here_now, google_now) if who.organizer == run.me.pk else here_now
         base_here, base_google = _rebase(base_here, here_now), _rebase(base_google, google_now)
     here = Half(here_now, base_here, presence_here(activity))
     google = Half(google_now, base_google, presence_in_google(facts), _google_times(link, facts))
@@ -487,6 +488,16 @@ def _times_here(changes: list[FieldChange], activity: Activity) -> dict[str, dat
         if change.field in times and change.origin == FieldChange.Origin.PERSON:
             times[change.field] = change.at
     return times
+
+
+def with_own_copy(here: Snapshot, google: Snapshot) -> Snapshot:
+    """Return our content with what Google keeps for each copy as on this one; private stays private (R5)."""
+    return replace(
+        here,
+        is_private=here.is_private or google.is_private,
+        show_as_free=google.show_as_free,
+        reminder=google.reminder,
+    )
 
 
 def _rebase(base: Snapshot | None, now: Snapshot) -> Snapshot | None:

@@ -85,6 +85,8 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         if not activity.show_in_calendar and activity.made_in_google:
             activity.show_in_calendar = True
             activity.save(update_fields=["show_in_calendar", "modified_at"])
+        if activity.organizer_id == run.me.pk:
+            _take_own_copy(activity, content)
         here = store.snapshot_here(
             store.load_activity(activity.pk), addresses=_invitable(activity), organizer=activity.organizer_id
         )
@@ -98,17 +100,28 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
 
 
+def _take_own_copy(activity: Activity, google: Snapshot) -> None:
+    """What Google keeps for each copy follows the new Organizer's; private stays private (R5). It is no change."""
+    activity.show_as_free = google.show_as_free
+    activity.is_private = activity.is_private or google.is_private
+    activity.save(update_fields=["show_as_free", "is_private", "modified_at"])
+    Participant.objects.filter(activity=activity, profile=activity.organizer_id).update(
+        reminder_minutes=google.reminder
+    )
+
+
 def _inherited_bases(activity: Activity, here: Snapshot, google: Snapshot) -> tuple[Snapshot, Snapshot]:
     """
     Return the bases of somebody who joins: what the activity's other link agreed on, but one's own copy's fields.
 
     So whatever is on its way between the Organizer and Google stays on its way, should this user organize one day.
     """
-    for other in EventLink.objects.filter(activity=activity, state=EventLink.State.LINKED).order_by("id"):
+    others = EventLink.objects.filter(activity=activity).order_by("id")
+    for other in sorted(others, key=lambda link: link.state != EventLink.State.LINKED):
         base_here, base_google = store.base_of(other.base_here), store.base_of(other.base_google)
         if base_here and base_google:
             return _own_copy(base_here, here), _own_copy(base_google, google)
-    return here, google
+    return here, _own_copy(here, google)  # What differs in Google came later.
 
 
 def _own_copy(base: Snapshot, now: Snapshot) -> Snapshot:
@@ -234,6 +247,8 @@ def settle_pair(
         before = _columns(activity)
         _check_unchanged(pair, activity, to_here, touches_status=bool(status or revive))
         _set_organizer(run, activity, pair.organized, link=pair.link)
+        if pair.takes_over and pair.organized.organizer == run.me.pk:
+            _take_own_copy(activity, pair.google.now)
         if to_here:
             _write_content(run, activity, to_here, pair)
         if status or revive:
@@ -261,7 +276,8 @@ def settle_pair(
         keeps_base = False
         if revive or state or pair.link.state != EventLink.State.LINKED:
             base_here, base_google, keeps_base = pair.here.base, pair.google.base, True
-        if revive or (state != EventLink.State.DETACHED and pair.link.state != EventLink.State.LINKED):
+        stays_apart = state == EventLink.State.FROZEN or (not state and pair.link.state != EventLink.State.LINKED)
+        if revive or stays_apart:
             presence = pair.standing.agreed_presence
         link.event, link.etag = event, str(event.get("etag", ""))
         link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
