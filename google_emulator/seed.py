@@ -24,7 +24,7 @@ def demo(emulator: Emulator) -> None:
     monday = _monday(emulator.clock.now().astimezone(ZoneInfo(ZONE)).date())
     anna, boris, maria = (emulator.person(email) for email in (ANNA, BORIS, MARIA))
     anna.create_event(_timed("Prepare the offer for Partner Ltd", monday, "09:30", 60))
-    anna.create_event(_all_day("Trade fair, Leipzig", monday + timedelta(days=3), days=2) | {"location": "Leipzig"})
+    anna.create_event(_all_day("Partner summit, Vienna", monday + timedelta(days=3), days=2) | {"location": "Vienna"})
     review = anna.create_event(
         _timed("Quarterly review", monday + timedelta(days=1), "10:00", 90)
         | {
