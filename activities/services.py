@@ -109,7 +109,7 @@ def edit(
 
     :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
     """
-    activity = Activity.objects.select_for_update().get(pk=activity.pk)
+    activity = Activity.objects.locked().get(pk=activity.pk)
     before = field_values(activity)
     people_before = people_of(activity)
     for name, value in values.items():
@@ -184,7 +184,7 @@ def delete(*, activity: Activity, by: Profile, now: datetime) -> None:
 
     :raises UnableToChange: if it is somebody else's to delete.
     """
-    activity = Activity.objects.select_for_update().get(pk=activity.pk)
+    activity = Activity.objects.locked().get(pk=activity.pk)
     if reason := why_not_deletable(activity=activity, profile=by):
         raise UnableToChange(reason)
     activity.deleted_at = now

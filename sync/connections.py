@@ -86,8 +86,9 @@ def connect(
     :raises OldLinksUndecided: if a former account has links and `old_links` does not say what becomes of them.
     """
     with transaction.atomic():
-        # One at a time per person: two tabs that come back from Google together must not both find no account.
-        Profile.objects.select_for_update().get(pk=profile.pk)
+        # One at a time per person: two tabs that come back from Google together must not both find no account. Without
+        # the key, so that a session which makes this person a participant need not wait.
+        Profile.objects.select_for_update(no_key=True).get(pk=profile.pk)
         _refuse_second_connection(profile, grant)
         account, is_new = _row_for(profile, grant)
         if is_new:

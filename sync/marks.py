@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterable
 
+from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts.models import profiles_by_email
@@ -17,23 +19,31 @@ def mark_activity(*, activity: Activity, people: Iterable[int]) -> None:
         Q(account__profile__in=list(people)) | Q(links__activity=activity)
     ).distinct()
     ids = list(concerned.order_by("id").values_list("id", flat=True))
-    rows = [ActivityMark(calendar_id=calendar_id, activity=activity) for calendar_id in ids]
-    ActivityMark.objects.bulk_create(rows, ignore_conflicts=True)
-    ActivityMark.objects.filter(calendar__in=ids, activity=activity).update(mark=F("mark") + 1)
+    mark = secrets.randbelow(2**31)
+    # One statement: between two, a session could take off the mark it saw, without having seen this change.
+    ActivityMark.objects.bulk_create(
+        [ActivityMark(calendar_id=calendar_id, activity=activity, mark=mark) for calendar_id in ids],
+        update_conflicts=True,
+        unique_fields=["calendar", "activity"],
+        update_fields=["mark"],
+    )
 
 
 def mark_guests(*, addresses: Iterable[str]) -> None:
     """Mark every link whose event has a guest of one of these addresses, or could invite one from now on (R7)."""
     wanted = {address.strip().lower() for address in addresses}
-    for address in wanted:
-        mark_links(EventLink.objects.filter(guest_addresses__contains=f"\n{address}\n"))
     reachable = Participant.objects.filter(profile__in=profiles_by_email(wanted).values(), address="")
-    mark_links(EventLink.objects.filter(activity__in=reachable.values("activity")))
+    concerned = Q(activity__in=reachable.values("activity"))
+    for address in wanted:
+        concerned |= Q(guest_addresses__contains=f"\n{address}\n")
+    mark_links(EventLink.objects.filter(concerned))
 
 
 def mark_links(links: QuerySet[EventLink]) -> None:
-    """Mark these links."""
-    links.update(is_marked=True, mark=F("mark") + 1)
+    """Mark these links, locked in the order in which a session locks those it has read."""
+    with transaction.atomic():
+        ids = list(links.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+        EventLink.objects.filter(pk__in=ids).update(is_marked=True, mark=F("mark") + 1)
 
 
 def mark_what_is_organized_by(*, profile_id: int) -> None:

@@ -196,7 +196,7 @@ class ActivityMark(models.Model):
 
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="activity_marks")
     activity = models.ForeignKey(Activity, models.CASCADE, related_name="+")
-    mark = models.PositiveIntegerField(default=0)
+    mark = models.PositiveIntegerField(default=0)  # Another number with each change, so that none is taken off unseen.
 
     class Meta:
         constraints = [

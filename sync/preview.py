@@ -57,6 +57,8 @@ def preview(*, calendar: SyncedCalendar, now: datetime, gateway: CalendarGateway
         transaction.set_rollback(True)
     pages = _all_pages(current, arguments)
     with transaction.atomic():
+        # A session at work takes the calendar first, then links; so does this, or each would wait for the other.
+        SyncedCalendar.objects.select_for_update(no_key=True).get(pk=calendar.pk)
         store.begin_reading(current)
         for page in pages:
             store.observe_page(current, page)

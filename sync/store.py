@@ -89,6 +89,8 @@ def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
         for link in EventLink.objects.filter(
             calendar=calendar, google_calendar_id=calendar.calendar_id, event_id__in=events
         )
+        .order_by("id")
+        .select_for_update(no_key=True)
     }
     made, changed = [], []
     for event_id, event in events.items():
@@ -235,7 +237,7 @@ def marked_activities(run: Run) -> list[ActivityMark]:
 
 def load_activity(activity_id: int, *, lock: bool = False) -> Activity:
     """Return an activity with everything a snapshot needs; with `lock`, nobody else changes it until the commit."""
-    rows = Activity.objects.select_for_update(of=("self",)) if lock else Activity.objects
+    rows = Activity.objects.locked() if lock else Activity.objects
     related = rows.select_related("organizer", "owner") if not lock else rows
     return related.prefetch_related("participants", "tags").get(pk=activity_id)
 
