@@ -8,7 +8,7 @@ from typing import Any
 
 from google_emulator import errors
 
-ROLES = ("freeBusyReader", "reader", "writer", "owner")
+ROLES = ("freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 
 
 @dataclass(slots=True)
@@ -19,6 +19,8 @@ class Account:
     name: str
     time_zone: str
     sub: str
+    # A room answers invitations by itself and signs in nowhere.
+    is_room: bool = False
 
     @property
     def domain(self) -> str:
@@ -49,6 +51,8 @@ class Directory:
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
         self.calendars: dict[str, Calendar] = {}
+        # Address of a group -> addresses of its members.
+        self.groups: dict[str, list[str]] = {}
 
     def add(self, *, email: str, name: str = "", time_zone: str = "UTC", sub: str = "") -> Account:
         """Add an account with its primary calendar, or return the one that has this address."""
@@ -75,6 +79,23 @@ class Directory:
         self.calendars[calendar.id] = calendar
         return calendar
 
+    def add_room(self, *, name: str, domain: str, time_zone: str = "UTC") -> Account:
+        """Add a room that can be invited."""
+        digest = hashlib.sha256(f"{domain}/{name}".encode()).hexdigest()[:12]
+        room = self.add(email=f"c_{digest}@resource.calendar.google.com", name=name, time_zone=time_zone)
+        room.is_room = True
+        self.calendars[room.email].summary = name
+        return room
+
+    def is_room(self, email: str) -> bool:
+        account = self.find(email)
+        return account is not None and account.is_room
+
+    def with_calendars(self, emails: set[str]) -> set[str]:
+        """Return who of these has a calendar here, the members in place of a group."""
+        members = {each for email in emails for each in self.groups.get(email, [email])}
+        return members & self.accounts.keys()
+
     def find(self, email: str) -> Account | None:
         return self.accounts.get(email.strip().lower())
 
@@ -99,13 +120,16 @@ class Directory:
     def clear(self) -> None:
         self.accounts.clear()
         self.calendars.clear()
+        self.groups.clear()
 
     def dump(self) -> dict[str, Any]:
         return {
             "accounts": [asdict(account) for account in self.accounts.values()],
             "calendars": [asdict(calendar) for calendar in self.calendars.values()],
+            "groups": self.groups,
         }
 
     def load(self, state: dict[str, Any]) -> None:
         self.accounts = {row["email"]: Account(**row) for row in state["accounts"]}
         self.calendars = {row["id"]: Calendar(**row) for row in state["calendars"]}
+        self.groups = dict(state.get("groups", {}))

@@ -16,7 +16,7 @@ from werkzeug.routing import Map, Rule
 
 from google_emulator import errors, listing, partial, rendering, times, tokens
 from google_emulator.accounts import Calendar, Directory
-from google_emulator.calendar import CalendarStore, Write
+from google_emulator.calendar import CalendarStore
 from google_emulator.channels import Channels
 from google_emulator.clock import Clock
 from google_emulator.copies import Copy
@@ -24,6 +24,7 @@ from google_emulator.events import Body
 from google_emulator.messages import Answer, Call, error_answer, json_answer
 from google_emulator.oauth import AccessToken, AuthorizationServer
 from google_emulator.rendering import to_json
+from google_emulator.writes import Write
 
 ROOT = "/calendar/v3"
 _CAN_WRITE = ("writer", "owner")

@@ -52,7 +52,12 @@ def _ask(emulator: Emulator, query: str, *, chosen: str, choose_again: bool) -> 
     if account is None and not choose_again and "select_account" not in wanted.prompt:
         account = emulator.directory.find(wanted.login_hint)
     if account is None:
-        return render_template("choose.html", accounts=emulator.accounts, query=query, app=_app_name(wanted))
+        return render_template(
+            "choose.html",
+            accounts=[each for each in emulator.accounts if not each.is_room],
+            query=query,
+            app=_app_name(wanted),
+        )
     agreed = emulator.oauth.agreed_scopes(client_id=wanted.client_id, email=account.email)
     if agreed and "consent" not in wanted.prompt and set(wanted.scopes) <= set(agreed):
         return _back_with_code(emulator, wanted, account, list(wanted.scopes))

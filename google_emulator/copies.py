@@ -28,6 +28,8 @@ class Copy:
     created: int
     updated: int = 0
     version: int = 0
+    # The number in the etag: as a rule twice the version.
+    tag: int = 0
     # Serial number of the last change in this calendar, and place in its list.
     change: int = 0
     order: int = -1
@@ -40,7 +42,7 @@ class Copy:
 
     @property
     def etag(self) -> str:
-        return f'"{2 * self.version}"'
+        return f'"{self.tag}"'
 
     @property
     def cancelled(self) -> bool:
@@ -83,7 +85,7 @@ class Copy:
         return earlier or self.span
 
     def dump(self) -> dict[str, Any]:
-        names = ("id", "meeting", "body", "created", "updated", "version", "change", "bare", "past_spans")
+        names = ("id", "meeting", "body", "created", "updated", "version", "tag", "change", "bare", "past_spans")
         return {name: getattr(self, name) for name in names}
 
 
@@ -177,6 +179,7 @@ class Table:
     def load(self, state: dict[str, Any]) -> None:
         for row in state["rows"]:
             row["past_spans"] = [tuple(span) for span in row["past_spans"]]
+            row.setdefault("tag", 2 * row["version"])  # Files of before there were other etags.
             copy = Copy(calendar_id=self.calendar_id, calendar_zone=self.calendar_zone, **row)
             self.add(copy)
         for copy in sorted(self.ordered, key=lambda copy: copy.change):
@@ -206,6 +209,7 @@ def occurrence(master: Copy, start: times.When) -> Copy:
         created=master.created,
         updated=master.updated,
         version=master.version,
+        tag=master.tag,
         change=master.change,
         order=master.order,
     )

@@ -11,7 +11,7 @@ from google_emulator import app
 from google_emulator.accounts import Account, Calendar, Directory
 from google_emulator.api import CalendarApi
 from google_emulator.behavior import Behavior
-from google_emulator.calendar import CalendarStore, Write
+from google_emulator.calendar import CalendarStore
 from google_emulator.channels import Channels
 from google_emulator.clock import Clock
 from google_emulator.faults import Fault, Faults
@@ -22,6 +22,7 @@ from google_emulator.postman import Postman
 from google_emulator.requestlog import RequestLog
 from google_emulator.server import Server
 from google_emulator.state import StateFile
+from google_emulator.writes import Write
 
 CLIENT_ID, CLIENT_SECRET = "local-client", "local-secret"
 
@@ -115,7 +116,7 @@ class Emulator:
             self.clock.reset()
             self.behavior.reset()
         self.channels.clear()
-        self.postman.deliveries.clear()
+        self.postman.clear()
         self.faults.clear()
         self.requests.clear()
         self.save()
@@ -143,8 +144,25 @@ class Emulator:
         self.save()
         return calendar
 
+    def add_room(self, *, name: str, domain: str, time_zone: str = "UTC") -> Account:
+        """Add a room: it accepts what it is invited to unless it is taken, and its address says what it is."""
+        with self.store.lock:
+            room = self.directory.add_room(name=name, domain=domain, time_zone=time_zone)
+        self.save()
+        return room
+
+    def add_group(self, email: str, members: Iterable[str]) -> None:
+        """Let an address stand for several people; on a list of guests it is one entry."""
+        with self.store.lock:
+            self.directory.groups[email.lower()] = [member.lower() for member in members]
+        self.save()
+
     def share_calendar(self, calendar_id: str, *, with_email: str, role: str) -> None:
-        """Let another person reach a calendar as "freeBusyReader", "reader", "writer" or "owner"."""
+        """
+        Let another person reach a calendar.
+
+        :param role: "freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer" or "owner".
+        """
         with self.store.lock:
             self.directory.calendars[calendar_id].shared_with[with_email.lower()] = role
         self.save()

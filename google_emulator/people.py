@@ -8,8 +8,9 @@ from typing import Any
 from google_emulator import listing, times
 from google_emulator.accounts import Account, Calendar
 from google_emulator.api import CalendarApi
-from google_emulator.calendar import CalendarStore, Write
+from google_emulator.calendar import CalendarStore
 from google_emulator.events import Body, attendee
+from google_emulator.writes import Write
 
 RESPONSES = ("needsAction", "declined", "tentative", "accepted")
 

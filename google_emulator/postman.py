@@ -33,13 +33,14 @@ class Postman:
         self._waiting: queue.Queue[Message | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._lock = threading.Lock()
-        self._stopped = threading.Event()
+        # Set to give up what is under way.
+        self._cleared = threading.Event()
         self.deliveries: list[Delivery] = []
 
     def deliver(self, message: Message) -> None:
         with self._lock:
             if self._thread is None:
-                self._stopped.clear()
+                self._cleared.clear()
                 self._thread = threading.Thread(target=self._work, name="google-emulator-push", daemon=True)
                 self._thread.start()
         self._waiting.put(message)
@@ -48,11 +49,24 @@ class Postman:
         """Return when everything that waited has been delivered or given up."""
         self._waiting.join()
 
+    def clear(self) -> None:
+        """Throw away what waits, and forget what was delivered."""
+        while True:
+            try:
+                self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            self._waiting.task_done()
+        self._cleared.set()  # Whoever pauses between two attempts gives up.
+        self._waiting.join()
+        self._cleared.clear()
+        self.deliveries.clear()
+
     def stop(self) -> None:
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
-            self._stopped.set()
+            self._cleared.set()
             self._waiting.put(None)
             thread.join(timeout=TIMEOUT_SECONDS)
 
@@ -62,7 +76,7 @@ class Postman:
             try:
                 if message is None:
                     return
-                if not self._stopped.wait(self._behavior.push_delay_seconds):
+                if not self._cleared.wait(self._behavior.push_delay_seconds):
                     self._bring(message)
             finally:
                 self._waiting.task_done()
@@ -71,7 +85,7 @@ class Postman:
         for pause in (*PAUSES_SECONDS, None):
             status = _post(message)
             self.deliveries.append(Delivery(message, status))
-            if status not in TRIED_AGAIN or pause is None or self._stopped.wait(pause):
+            if status not in TRIED_AGAIN or pause is None or self._cleared.wait(pause):
                 return
 
 
