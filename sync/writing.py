@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -180,7 +179,8 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
     """
     Link the event that an insert made, be this its answer or found later (R13).
 
-    An event found later may have been edited since: then what was sent is the base of both sides.
+    An event found later may have been edited since, so what was sent is the base of both sides, and what differs is
+    looked at next.
     """
     event = mapping.cleaned(dict(event))
     facts = mapping.facts_of(event)
@@ -191,8 +191,6 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         activity = store.load_activity(current.activity_id, lock=True)
         sent = store.base_of(current.base_here)
         here = sent or store.snapshot_here(activity, addresses=_invitable(activity), organizer=activity.organizer_id)
-        is_untouched = is_answer or sent is None or not _was_edited(event)
-        was_known = current.etag == str(event.get("etag", "")) or is_answer
         current.event, current.etag = event, str(event.get("etag", ""))
         current.ical_uid = facts.ical_uid[: store.LONGEST_ID]
         current.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
@@ -201,10 +199,8 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         activity.save(update_fields=["google_organizer", "google_read_only_reason", "join_link", "other_guests"])
         _claim_meeting(facts, activity, may_fail=True)
         mark = current.mark
-        _settle(
-            current, here=here, google=content if is_untouched else here, presence=Presence.PRESENT, profiles=profiles
-        )
-        if not (is_untouched and was_known):
+        _settle(current, here=here, google=content if is_answer else here, presence=Presence.PRESENT, profiles=profiles)
+        if not is_answer:
             EventLink.objects.filter(pk=current.pk).update(is_marked=True, mark=mark + 1)
         run.count("added", InGoogle)
         run.note(
@@ -646,12 +642,3 @@ def _invitable(activity: Activity) -> dict[int, str]:
 
 def _own_default(facts: EventFacts) -> str:
     return Participant.Response.ACCEPTED if facts.is_own else Participant.Response.NEEDS_ACTION
-
-
-def _was_edited(event: Mapping[str, Any]) -> bool:
-    """Whether somebody changed an event after it was made: Google tells creation to the second, changes finer."""
-    try:
-        created, updated = (datetime.fromisoformat(event[key].replace("Z", "+00:00")) for key in ("created", "updated"))
-    except (KeyError, ValueError, AttributeError):
-        return True
-    return abs((updated - created).total_seconds()) > 1.5 or int(event.get("sequence") or 0) > 0

@@ -60,7 +60,7 @@ def test_deleting_asks_first_and_says_what_stays(anna, account):
 
     for page in (anna.client.get(address), anna.client.get(reverse("external-accounts:list"))):
         assert f"Delete {WORK}?" in text(page)
-        assert "Your 1 linked activity and the events in Google stay where they are." in text(page)
+        assert "Your linked activity and the events in Google stay where they are." in text(page)
     assert accounts() == [("anna", WORK, "connected")]
 
 

@@ -1301,3 +1301,23 @@ def test_an_item_that_fails_here_is_parked_by_its_link_with_back_off(google, ann
     EventLink.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
     synchronize(annas)
     assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Changed"]
+
+
+@pytest.mark.rule("R5", "R1")
+def test_a_participant_sends_what_an_organizer_without_synchronization_made(google, anna, annas):
+    clara = make_user("clara").profile
+    activity = make_activity(
+        by=clara, subject="Site visit", start=START, due=DUE, show_in_calendar=True, participants=[anna]
+    )
+    synchronize(annas)
+    assert google.person("anna@northfold.example").events() == []  # It carries no tag of Anna's.
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    session = synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert {guest["email"] for guest in event["attendees"]} == {"anna@northfold.example", "clara@northfold.example"}
+    assert fresh(activity).organizer == anna
+    taken = session.outcomes.get(action="taken_over")
+    assert (taken.rule, taken.here, taken.google) == ("R5", clara.pk, anna.pk)
+    assert_quiet(google, annas)
