@@ -39,10 +39,6 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     except errors.AccessRevoked as error:
         calendar.account.needs_reconnecting(reason=str(error))
         _explain(session, error, rule="R20")
-    except UnableToDecrypt:
-        error = errors.AccessRevoked("The key that protects your access was lost. Connect your Google account again.")
-        calendar.account.needs_reconnecting(reason=str(error))
-        _explain(session, error, rule="R20")
     except (errors.AccessInsufficient, errors.CalendarGone, errors.RequestInvalid, NotSetUp) as error:
         _explain(session, error, rule="R20")
     except errors.GoogleUnavailable as error:
@@ -64,7 +60,12 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
 def begin(
     *, calendar: SyncedCalendar, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None
 ) -> Run:
-    """:raises NotSetUp: if the account cannot be synchronized as things are."""
+    """
+    Return a run that can start.
+
+    :raises NotSetUp: if the account cannot be synchronized as things are.
+    :raises AccessRevoked: if its tokens are gone or cannot be read.
+    """
     account = calendar.account
     settings = SyncSettings.objects.select_related("tag").filter(profile=account.profile).first()
     if settings is None:
@@ -74,21 +75,33 @@ def begin(
     if account.paused:
         raise NotSetUp("An administrator has paused this account. It goes on once they resume it.")
     if gateway is None:
-        gateway = CalendarGateway(account=account, calendar_id=settings.calendar_id)
+        gateway = _gateway_of(account, calendar_id=settings.calendar_id)
     return Run(calendar=calendar, settings=settings, session=session, gateway=gateway, key=key, now=now)
+
+
+def _gateway_of(account: ExternalAccount, *, calendar_id: str) -> CalendarGateway:
+    try:
+        return CalendarGateway(account=account, calendar_id=calendar_id)
+    except UnableToDecrypt as error:
+        raise errors.AccessRevoked(
+            "The key that protects your access was lost. Connect your Google account again."
+        ) from error
 
 
 def _observe(run: Run) -> None:
     """Read what Google has to say, page by page, each stored with how far the reading has come (R18)."""
     store.begin_reading(run)
+    begins_again = False
     while True:
         try:
             page = run.gateway.list_events(**reading(run))
         except errors.SyncTokenRefused:
-            if run.calendar.is_reading_completely and not run.calendar.page_token:
+            is_first_page = run.calendar.is_reading_completely and not run.calendar.page_token
+            if begins_again or is_first_page:  # Once is enough: Google may refuse every second page.
                 raise errors.GoogleUnavailable("Google refuses to list the calendar. The next session tries again.")\
                     from None  # fmt: skip
             store.begin_complete_read(run)
+            begins_again = True
             continue
         run.session.events_listed += len(page.get("items", []))
         store.observe_page(run, page)

@@ -100,6 +100,7 @@ class Run:
         except BaseException:
             self.session.set_counts(counts)
             del self.outcomes[noted:]
+            self._tag = None  # It may have been made in what is undone.
             raise
 
     def hold(self) -> None:

@@ -928,15 +928,34 @@ def test_a_preview_says_what_would_happen_and_changes_nothing(google, anna, anna
 # --- More than one at a time -------------------------------------------------------------------------------------
 
 
+def test_a_calendar_that_google_never_lists_to_the_end_ends_the_session(google, anna, annas, monkeypatch):
+    from sync.google import errors
+    from sync.google.gateway import CalendarGateway
+
+    really, asked = CalendarGateway.list_events, []
+
+    def refuse_every_second_page(gateway, **arguments):
+        asked.append(arguments["page_token"])
+        if arguments["page_token"]:
+            raise errors.SyncTokenRefused("Invalid page token.")
+        return {**really(gateway, **arguments), "nextPageToken": "second"}
+
+    monkeypatch.setattr(CalendarGateway, "list_events", refuse_every_second_page)
+
+    session = synchronize(annas)
+
+    assert (session.status, asked) == ("failed", ["", "second", "", "second"])
+    assert "The next session tries again." in session.error
+
+
 @pytest.mark.rule("R9")
 def test_two_sessions_at_the_same_instant_make_one_activity(google, anna, annas, boris, boriss, monkeypatch):
     from sync import store
 
     invite_both(google)
     synchronize(annas)
-    look = store.links_of_meeting
-    answers = iter([[]])  # At Boris's first look, Anna's link is not there yet.
-    monkeypatch.setattr(store, "links_of_meeting", lambda run, facts: next(answers, None) or look(run, facts))
+    look, first = store.links_of_meeting, [[]]  # At Boris's first look, Anna's link is not there yet.
+    monkeypatch.setattr(store, "links_of_meeting", lambda run, facts: first.pop() if first else look(run, facts))
 
     session = synchronize(boriss)
 
