@@ -39,6 +39,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
     with run.transaction():
+        current = _locked(link)
         activity = Activity(
             kind=Activity.Kind.TASK,
             category=Activity.Category.MEETING if facts.guests else Activity.Category.TO_DO,
@@ -58,14 +59,15 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
         if placed.shares_meeting:
             _claim_meeting(facts, activity)
         FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
-        link.activity = activity
+        current.activity = activity
         here = store.snapshot_here(
             store.load_activity(activity.pk), addresses=_invitable(activity), organizer=organizer
         )
-        _settle(link, here=here, google=content, presence=Presence.PRESENT, profiles=profiles)
+        _settle(current, here=here, google=content, presence=Presence.PRESENT, profiles=profiles, mark=link.mark)
         run.count("added", Here)
-        run.note(SyncOutcome.Action.ADDED, rule="R3", reason=_import_words(facts, run), item=content.subject, link=link)
-        _journal_unknown_zone(run, link, content)
+        words = _import_words(facts, run)
+        run.note(SyncOutcome.Action.ADDED, rule="R3", reason=words, item=content.subject, link=current)
+        _journal_unknown_zone(run, current, content)
 
 
 def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
@@ -370,6 +372,11 @@ def hand_over(run: Run, *, activity_id: int, organized: Organized) -> None:
 
 
 # --- Parts -------------------------------------------------------------------------------------------------------
+
+
+def _locked(link: EventLink) -> EventLink:
+    """Return the link as it is now; whoever marks it meanwhile waits, or is seen by its mark."""
+    return EventLink.objects.select_for_update(no_key=True).get(pk=link.pk)
 
 
 def _settle(

@@ -12,6 +12,7 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
+from accounts import services as people
 from accounts.models import Profile
 from activities import services
 from activities.models import Activity
@@ -183,3 +184,30 @@ def test_a_mark_is_not_taken_off_by_a_session_that_did_not_see_the_change(google
     time.sleep(LATER)
 
     assert ActivityMark.objects.filter(calendar=annas, activity=activity).exists()
+
+
+@pytest.mark.rule("R7", "R18")
+def test_an_address_given_while_its_event_is_imported_is_not_overlooked(google, anna, annas, boris, monkeypatch):
+    google.add_account("boris.second@northfold.example")
+    guests = [{"email": "anna@northfold.example"}, {"email": "boris.second@northfold.example"}]
+    google.person("anna@northfold.example").create_event({"summary": "Talk", **TEN, "attendees": guests})
+    really, threads = writing._add_participant, []
+
+    def give_boris_the_address() -> None:
+        people.add_option(profile=boris, kind="email", value="boris.second@northfold.example")
+        connections.close_all()
+
+    def add(*args: Any) -> None:  # Who the guests are has been looked up by now.
+        if not threads:
+            threads.append(threading.Thread(target=give_boris_the_address))
+            threads[0].start()
+            threads[0].join(LATER)
+        really(*args)
+
+    monkeypatch.setattr(writing, "_add_participant", add)
+    synchronize(annas)
+    threads[0].join(30)
+
+    synchronize(annas)
+
+    assert Activity.objects.get().participants.filter(profile=boris).exists()
