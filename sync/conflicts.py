@@ -40,11 +40,12 @@ def use_other_value(*, outcome: SyncOutcome, by: Profile, now: datetime) -> None
     """
     Give the activity the value that was not kept; as a change made here, it travels to Google with the next session.
 
-    :raises UnableToUseOtherValue: if the activity is gone, or the field is somebody else's to change (R6).
+    :raises UnableToUseOtherValue: if the activity is gone or not theirs to see any more (R8), or the field is somebody
+        else's to change (R6).
     """
-    activity = outcome.activity
-    if activity is None or activity.deleted_at:
-        raise UnableToUseOtherValue(_("The activity was deleted meanwhile."))
+    activity = Activity.objects.visible_to(by).filter(pk=outcome.activity_id).first()
+    if activity is None:
+        raise UnableToUseOtherValue(_("The activity was deleted meanwhile, or is not yours to see any more."))
     if outcome.field not in FIELDS_TO_TAKE_BACK:
         raise UnableToUseOtherValue(_("Change this one on the page of the activity."))
     try:

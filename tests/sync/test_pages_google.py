@@ -90,6 +90,14 @@ def test_a_preview_that_google_does_not_answer_says_so(anna, page, calendar, set
     assert "is not connected" in text(response)
 
 
+def test_a_preview_without_the_key_to_the_tokens_says_what_to_do(google, anna, page, calendar, settings):
+    settings.TOKEN_ENCRYPTION_KEYS = ["YW5vdGhlci1rZXktYW5vdGhlci1rZXktYW5vdGhlci0="]
+
+    shown = text(page.get("/activities/synchronization/preview/"))
+
+    assert "Connect your Google account again." in shown
+
+
 def test_a_preview_needs_saved_settings(anna, page):
     make_calendar(anna, is_set_up=False)
 
@@ -308,6 +316,17 @@ def test_a_value_that_is_somebody_elses_to_change_is_refused_with_the_reason(ann
     assert not conflict.is_resolved
 
 
+@pytest.mark.rule("R8")
+def test_the_other_value_of_an_activity_one_may_not_see_any_more_is_refused(anna, page):
+    activity = make_activity(by=make_user("boris").profile, location="Room Vättern", is_private=True)
+    conflict = conflict_about(activity, "location", calendar=make_calendar(anna), google="Room Mälaren", kept="here")
+
+    shown = text(page.post(f"/activities/synchronization/conflicts/{conflict.pk}/use-other/", follow=True))
+
+    assert "not yours to see any more" in shown
+    assert Activity.objects.get().location == "Room Vättern"
+
+
 def test_the_other_value_of_a_deleted_activity_is_refused(anna, page):
     activity = make_activity(by=anna)
     conflict = conflict_about(activity, "location", calendar=make_calendar(anna), google="Room Mälaren", kept="here")
@@ -315,7 +334,7 @@ def test_the_other_value_of_a_deleted_activity_is_refused(anna, page):
 
     shown = text(page.post(f"/activities/synchronization/conflicts/{conflict.pk}/use-other/", follow=True))
 
-    assert "The activity was deleted meanwhile." in shown
+    assert "The activity was deleted meanwhile, or is not yours to see any more." in shown
 
 
 # --- Marks, menu, status -----------------------------------------------------------------------------------------
