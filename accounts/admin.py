@@ -16,8 +16,20 @@ from accounts.models import CommunicationOption, ExternalAccount, Profile, User
 from accounts.signals import emails_changed
 
 
+class DiscreetlyDeleted(admin.ModelAdmin):
+    """
+    Deletes people without listing by name what goes with them.
+
+    Among it are their private tags and what their sessions did, which are nobody else's business (R1, R8).
+    """
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[list[Any], dict[str, int], set[str], Any]:
+        _listed, how_many, missing, protected = super().get_deleted_objects(objs, request)
+        return [str(person) for person in objs], how_many, missing, [str(_("Activities"))] if protected else []
+
+
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
+class UserAdmin(DiscreetlyDeleted, DjangoUserAdmin):
     list_display = ["username", "email", "full_name", "is_staff", "is_active"]
     list_select_related = ["profile"]
 
@@ -32,7 +44,7 @@ class CommunicationOptionInline(admin.TabularInline):
 
 
 @admin.register(Profile)
-class ProfileAdmin(admin.ModelAdmin):
+class ProfileAdmin(DiscreetlyDeleted):
     list_display = ["full_name", "user", "job_title", "time_zone"]
     list_select_related = ["user"]
     search_fields = ["full_name", "user__username", "communication_options__value"]

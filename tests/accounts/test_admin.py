@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import ExternalAccount, User
-from tests.factories import make_user
+from tests.factories import make_activity, make_tag, make_user
 
 pytestmark = pytest.mark.django_db
 
@@ -64,3 +64,35 @@ def test_a_profile_shows_its_communication_options(browser, account):
     page = browser.get(f"/admin/accounts/profile/{account.profile.pk}/change/").content.decode()
 
     assert "anna@northfold.example" in page
+
+
+@pytest.mark.rule("R1", "R8")
+@pytest.mark.parametrize("kind", ["user", "profile"])
+def test_deleting_somebody_names_none_of_their_private_things(browser, kind):
+    anna = make_user("anna")
+    make_tag("Therapy", owner=anna.profile)
+    row = anna if kind == "user" else anna.profile
+
+    asked = browser.get(f"/admin/accounts/{kind}/{row.pk}/delete/").content.decode()
+    chosen = browser.post(
+        f"/admin/accounts/{kind}/", {"action": "delete_selected", "_selected_action": [row.pk]}
+    ).content.decode()
+
+    assert "anna" in asked.lower()
+    assert "anna" in chosen.lower()
+    assert "Therapy" not in asked + chosen
+
+    browser.post(f"/admin/accounts/{kind}/{row.pk}/delete/", {"post": "yes"})
+    assert not type(row).objects.filter(pk=row.pk).exists()
+
+
+@pytest.mark.parametrize("kind", ["user", "profile"])
+def test_whoever_has_activities_is_not_deleted(browser, kind):
+    anna = make_user("anna")
+    make_activity(by=anna.profile, subject="Appointment", is_private=True)
+    row = anna if kind == "user" else anna.profile
+
+    page = browser.post(f"/admin/accounts/{kind}/{row.pk}/delete/", {"post": "yes"})
+
+    assert User.objects.filter(pk=anna.pk).exists()
+    assert "Appointment" not in page.content.decode()
