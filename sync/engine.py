@@ -53,7 +53,7 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     finally:
         if current:
             session.requests_made = current.gateway.requests_made
-        _finish(session, status)
+        _finish(session, status, key=key)
     return session
 
 
@@ -136,8 +136,12 @@ def _explain(session: SyncSession, error: Exception, *, rule: str) -> None:
     session.error, session.rule = str(error)[:500], rule
 
 
-def _finish(session: SyncSession, status: str) -> None:
-    """End a session: what it did, and when the next automatic one is due."""
+def _finish(session: SyncSession, status: str, *, key: str) -> None:
+    """
+    End a session: what it did, and when the next automatic one is due.
+
+    Whoever sees that it has ended may ask for another one at once, so the lease ends in the same moment.
+    """
     calendar, now = session.calendar, timezone.now()
     session.status, session.finished_at = status, now
     if status == SyncSession.Status.FAILED and not session.error:
@@ -150,3 +154,4 @@ def _finish(session: SyncSession, status: str) -> None:
         if status != SyncSession.Status.FAILED:
             calendar.synchronized_at = now
         calendar.save(update_fields=["due_at", "synchronized_at"])
+        SyncedCalendar.objects.release(calendar_id=calendar.pk, key=key)

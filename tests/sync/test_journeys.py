@@ -906,6 +906,24 @@ def test_only_one_run_holds_a_calendar_and_a_dead_one_loses_it(annas):
     assert SyncedCalendar.objects.claim(calendar_id=annas.pk, now=now + timedelta(hours=1))
 
 
+@pytest.mark.rule("R18")
+def test_whoever_sees_that_a_session_has_ended_can_start_the_next(google, anna, annas, monkeypatch):
+    from sync import engine
+
+    finish, keys = engine._finish, []
+
+    def finish_and_claim(*args, **kwargs):
+        finish(*args, **kwargs)
+        keys.append(SyncedCalendar.objects.claim(calendar_id=annas.pk, now=timezone.now()))
+
+    monkeypatch.setattr(engine, "_finish", finish_and_claim)
+
+    synchronize(annas)
+
+    assert keys[0] is not None
+    assert SyncedCalendar.objects.get().lease_by == keys[0]
+
+
 @pytest.mark.rule("R21")
 def test_a_preview_says_what_would_happen_and_changes_nothing(google, anna, annas):
     from sync.preview import preview
