@@ -3,7 +3,8 @@ FROM python:3.11-slim
 ENV PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     PIP_NO_CACHE_DIR=1 \
-    PIP_DISABLE_PIP_VERSION_CHECK=1
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    CREATIO_SYNC_DATA=/data
 
 RUN useradd --system --uid 10001 --home-dir /app app \
     && install -d -o app -g app /data
@@ -23,4 +24,4 @@ RUN DJANGO_SECRET_KEY=build TOKEN_ENCRYPTION_KEYS=build DATABASE_URL=sqlite:////
 USER app
 VOLUME /data
 EXPOSE 8000
-CMD ["gunicorn", "creatio_sync.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-"]
+CMD ["gunicorn", "creatio_sync.wsgi", "--bind", "0.0.0.0:8000", "--workers", "2", "--threads", "8", "--worker-tmp-dir", "/dev/shm"]
