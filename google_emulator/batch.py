@@ -12,13 +12,11 @@ from werkzeug.datastructures import Headers
 from google_emulator import errors
 from google_emulator.messages import Answer, Call, call_from_target, error_answer
 
-LARGEST = 1000
 
-
-def answer(call: Call, *, each: Callable[[Call], Answer]) -> Answer:
-    """Answer every part by `each`; the whole is 200 whatever the parts are."""
+def answer(call: Call, *, each: Callable[[Call], Answer], largest: int) -> Answer:
+    """Answer every part by `each`, at most so many; the whole is 200 whatever the parts are."""
     try:
-        parts = _parts(call)
+        parts = _parts(call, largest=largest)
     except errors.ApiError as error:
         return error_answer(error)
     boundary = f"batch_{secrets.token_hex(16)}"
@@ -32,14 +30,14 @@ def answer(call: Call, *, each: Callable[[Call], Answer]) -> Answer:
     return Answer(status=200, body=b"".join(chunks), headers={"Content-Type": f"multipart/mixed; boundary={boundary}"})
 
 
-def _parts(call: Call) -> list[tuple[str, Call]]:
+def _parts(call: Call, *, largest: int) -> list[tuple[str, Call]]:
     kind = call.headers.get("Content-Type", "")
     message = BytesParser().parsebytes(f"Content-Type: {kind}\r\n\r\n".encode() + call.body)
     if not message.is_multipart():
         raise errors.ApiError("badRequest", "Failed to parse batch request, error: no parts.")
     payloads = message.get_payload()
-    if len(payloads) > LARGEST:
-        raise errors.ApiError("badRequest", f"The batch request contains too many calls (at most {LARGEST}).")
+    if len(payloads) > largest:
+        raise errors.ApiError("badRequest", f"The batch request contains too many calls (at most {largest}).")
     found = []
     for part in payloads:
         raw = part.get_payload(decode=True) if not isinstance(part, str) else None

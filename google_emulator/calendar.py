@@ -57,6 +57,11 @@ class CalendarStore:
         days = self.behavior.tombstone_days
         return bool(days) and copy.cancelled and not copy.master_id and self.days_since(copy.version / 1e6) > days
 
+    @property
+    def now(self) -> int:
+        """The emulator's time in seconds since 1970."""
+        return int(self._clock.now().timestamp())
+
     def days_since(self, seconds: float) -> float:
         """Return how many days ago a moment was, given in seconds since 1970."""
         return (self._clock.now().timestamp() - seconds) / 86400

@@ -70,7 +70,8 @@ class Door:
         return answer, fault
 
     def _serve_batch(self, call: Call, entry: Request) -> Answer:
-        return batch.answer(call, each=lambda inner: self._serve_part(inner, entry))
+        limit = self._emulator.behavior.batch_limit
+        return batch.answer(call, each=lambda inner: self._serve_part(inner, entry), largest=limit)
 
     def _serve_part(self, call: Call, outer: Request) -> Answer:
         entry = self._entry(call)

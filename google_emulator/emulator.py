@@ -12,13 +12,16 @@ from google_emulator.accounts import Account, Calendar, Directory
 from google_emulator.api import CalendarApi
 from google_emulator.behavior import Behavior
 from google_emulator.calendar import CalendarStore
+from google_emulator.calendars_api import CalendarsApi
 from google_emulator.channels import Channels
 from google_emulator.clock import Clock
+from google_emulator.events_api import EventsApi
 from google_emulator.faults import Fault, Faults
 from google_emulator.mail import Mailbox
 from google_emulator.oauth import AuthorizationServer, Client
 from google_emulator.people import Person
 from google_emulator.postman import Postman
+from google_emulator.quota import Quotas
 from google_emulator.requestlog import RequestLog
 from google_emulator.server import Server
 from google_emulator.state import StateFile
@@ -62,12 +65,14 @@ class Emulator:
         self.channels = Channels(
             clock=self.clock, behavior=self.behavior, deliver=self.postman.deliver, on_change=self.save
         )
+        self.quotas = Quotas(clock=self.clock, behavior=self.behavior)
+        self.events = EventsApi(store=self.store, clock=self.clock, channels=self.channels)
         self.api = CalendarApi(
             directory=self.directory,
-            store=self.store,
             oauth=self.oauth,
-            clock=self.clock,
-            channels=self.channels,
+            quotas=self.quotas,
+            events=self.events,
+            calendars=CalendarsApi(store=self.store),
         )
         self._state = StateFile(state, dump=self._dump)
         self._server: Server | None = None
@@ -87,7 +92,7 @@ class Emulator:
         """Serve on a port, by default a free one. :raises OSError: if the port is taken."""
         self._server = Server(app.make_app(self), host=host, port=port)
         self._server.start()
-        self.api.link_root = self.url
+        self.events.link_root = self.url
         return self
 
     def stop(self) -> None:
@@ -118,6 +123,7 @@ class Emulator:
         self.channels.clear()
         self.postman.clear()
         self.faults.clear()
+        self.quotas.clear()
         self.requests.clear()
         self.save()
 
@@ -173,7 +179,7 @@ class Emulator:
         if account is None:
             raise KeyError(f"There is no account {email}.")
         calendar = self.directory.calendars[calendar_id or account.email]
-        return Person(account=account, calendar=calendar, store=self.store, api=self.api)
+        return Person(account=account, calendar=calendar, store=self.store, api=self.events)
 
     def fill(self, email: str, bodies: Iterable[dict[str, Any]]) -> None:
         """Put many events on an account's primary calendar, quickly and without mail."""
@@ -185,7 +191,7 @@ class Emulator:
                 self.store.insert(calendar=person.calendar, raw=body, write=write)
         finally:
             self.store.listeners = listeners
-        self.api.render(person.calendar.id)
+        self.events.render(person.calendar.id)
         self.save()
 
     # Access

@@ -26,15 +26,6 @@ NOT_WITH_A_TOKEN = (
 )
 # A list with one of these is a search: its last page gives no sync token.
 _SEARCHES = ("iCalUID", "orderBy", "privateExtendedProperty", "q", "sharedExtendedProperty", "updatedMin")
-EVENT_TYPES = (
-    "default",
-    "birthday",
-    "focusTime",
-    "fromGmail",
-    "outOfOffice",
-    "workingLocation",
-)
-
 Position = list[Any]
 
 
@@ -99,6 +90,9 @@ def read_query(args: MultiDict[str, str], *, store: CalendarStore, table: Table)
         page_token=args.get("pageToken"),
     )
     _check(query)
+    longest = store.behavior.updated_min_days
+    if longest and query.updated_min is not None and store.days_since(query.updated_min) > longest:
+        raise errors.ApiError("updatedMinTooLongAgo", location="updatedMin")
     if token := args.get("syncToken"):
         _check_beside_token(args)
         _apply_token(query, token, args=args, store=store, table=table)
@@ -119,7 +113,7 @@ def page_of(query: Query, *, store: CalendarStore, table: Table) -> Page:
         if counted == query.max_results:
             token = _page_token(query, table, epoch=store.epoch, position=last, started_at=started_at)
             return Page(rows=found, query=query, next_page_token=token)
-        visible = _is_visible(copy, query, table)
+        visible = _is_visible(copy, query, table) and not store.is_forgotten(copy)
         counted += visible or store.behavior.hidden_rows_count
         last = key
         if visible:
@@ -132,6 +126,7 @@ def page_of(query: Query, *, store: CalendarStore, table: Table) -> Page:
                 "epoch": store.epoch,
                 "generation": table.generation,
                 "serial": started_at,
+                "at": store.now,
                 "list": query.remembered,
             }
         )
@@ -168,20 +163,11 @@ def instances_of(master: Copy, *, table: Table, args: MultiDict[str, str]) -> tu
 
 
 def page_size(args: MultiDict[str, str], *, default: int = DEFAULT_PAGE, largest: int = LARGEST_PAGE) -> int:
-    try:
-        size = int(args.get("maxResults", default))
-    except ValueError as error:
-        raise errors.invalid(location="maxResults") from error
-    if size < 1:
-        raise errors.invalid(location="maxResults")
-    return min(size, largest)
+    return min(int(args.get("maxResults", default)), largest)
 
 
 def flag(args: MultiDict[str, str], name: str) -> bool:
-    value = args.get(name, "false").lower()
-    if value not in ("true", "false"):
-        raise errors.invalid(location=name)
-    return value == "true"
+    return args.get(name, "").lower() == "true"
 
 
 def _moment(args: MultiDict[str, str], name: str) -> int | None:
@@ -189,16 +175,12 @@ def _moment(args: MultiDict[str, str], name: str) -> int | None:
 
 
 def _check(query: Query) -> None:
-    if query.order_by not in (None, "startTime", "updated"):
-        raise errors.invalid(location="orderBy")
     if query.order_by == "startTime" and not query.single_events:
         raise errors.ApiError(
             "badRequest", "The requested ordering is not available for the particular query.", location="orderBy"
         )
     if query.time_min is not None and query.time_max is not None and query.time_max <= query.time_min:
         raise errors.ApiError("timeRangeEmpty", location="timeMax")
-    if any(kind not in EVENT_TYPES for kind in query.event_types):
-        raise errors.invalid(location="eventTypes")
     if any("=" not in pair for pair in [*query.private, *query.shared]):
         raise errors.invalid()
 
@@ -216,16 +198,29 @@ def _apply_token(query: Query, token: str, *, args: MultiDict[str, str], store: 
         content = tokens.decode(token)
         calendar_id, listed = content["calendar"], content["list"]
     except (tokens.Malformed, KeyError) as error:
-        raise errors.invalid(location="syncToken") from error
+        raise _malformed_sync_token(store) from error
     if calendar_id != table.calendar_id:
-        raise errors.invalid(location="syncToken")
-    if content["epoch"] != store.epoch or content["generation"] != table.generation:
+        raise _malformed_sync_token(store)
+    stale = content["epoch"] != store.epoch or content["generation"] != table.generation
+    if stale or _is_too_old(content.get("at", store.now), store=store):
         raise errors.ApiError("fullSyncRequired", location="syncToken")
     query.since = content["serial"]
     query.time_min, query.time_max = listed["min"], listed["max"]
     query.event_types = query.event_types or listed["types"]
     if "singleEvents" not in args:
         query.single_events = listed["single"]
+
+
+def _malformed_sync_token(store: CalendarStore) -> errors.ApiError:
+    if store.behavior.malformed_sync_token == "full_sync":
+        return errors.ApiError("fullSyncRequired", location="syncToken")
+    return errors.invalid(location="syncToken")
+
+
+def _is_too_old(given_out: int, *, store: CalendarStore) -> bool:
+    """Return whether a token is past its time, or some deletions since then may be forgotten already."""
+    lasting = [days for days in (store.behavior.sync_token_days, store.behavior.tombstone_days) if days]
+    return bool(lasting) and store.days_since(given_out) > min(lasting)
 
 
 def _position(query: Query, table: Table, *, epoch: str) -> tuple[Position | None, int]:
@@ -249,7 +244,8 @@ def _page_token(query: Query, table: Table, *, epoch: str, position: Position | 
 
 def _rows(query: Query, table: Table, *, behavior: Any, after: Position | None) -> Iterable[tuple[Position, Copy]]:
     """Yield what the list is about, with its place in it, from a place on."""
-    simple = not query.single_events and query.order_by is None
+    backward = query.since is not None and behavior.delta_order == "reversed"
+    simple = not query.single_events and query.order_by is None and not backward
     if simple and query.since is None:
         copies: Iterable[Copy] = table.ordered[(after[0] + 1 if after else 0) :]
     else:
@@ -258,7 +254,8 @@ def _rows(query: Query, table: Table, *, behavior: Any, after: Position | None) 
     if simple:
         return (([copy.order], copy) for copy in candidates if after is None or copy.order > after[0])
     expanded = _expanded(candidates, query, table) if query.single_events else candidates
-    keyed = sorted(((_key(copy, query), copy) for copy in expanded), key=lambda pair: pair[0])
+    key = _key_backward if backward else _key
+    keyed = sorted(((key(copy, query), copy) for copy in expanded), key=lambda pair: pair[0])
     return ((key, copy) for key, copy in keyed if after is None or key > after)
 
 
@@ -266,6 +263,10 @@ def _key(copy: Copy, query: Query) -> Position:
     if query.order_by == "updated":
         return [copy.updated, copy.id]
     return [copy.span[0], copy.id]
+
+
+def _key_backward(copy: Copy, query: Query) -> Position:
+    return [-copy.order, copy.id]
 
 
 def _is_candidate(copy: Copy, query: Query, table: Table, *, behavior: Any) -> bool:
@@ -281,7 +282,11 @@ def _is_candidate(copy: Copy, query: Query, table: Table, *, behavior: Any) -> b
         return False
     if query.text is not None and not _mentions(copy, query.text):
         return False
-    return _has_properties(copy, "private", query.private) and _has_properties(copy, "shared", query.shared)
+    fits = any if behavior.repeated_properties == "any" else all
+    return all(
+        not pairs or fits(_has_property(copy, part, pair) for pair in pairs)
+        for part, pairs in (("private", query.private), ("shared", query.shared))
+    )
 
 
 def _is_visible(copy: Copy, query: Query, table: Table) -> bool:
@@ -328,11 +333,9 @@ def _mentions(copy: Copy, text: str) -> bool:
     return text.lower() in "\n".join(words).lower()
 
 
-def _has_properties(copy: Copy, part: str, pairs: list[str]) -> bool:
-    if not pairs:
-        return True
-    kept = copy.body.get("extendedProperties", {}).get(part, {})
-    return all(kept.get(name) == value for name, _, value in (pair.partition("=") for pair in pairs))
+def _has_property(copy: Copy, part: str, pair: str) -> bool:
+    name, _, value = pair.partition("=")
+    return bool(copy.body.get("extendedProperties", {}).get(part, {}).get(name) == value)
 
 
 def _original_seconds(copy: Copy) -> int:

@@ -7,9 +7,9 @@ from typing import Any
 
 from google_emulator import listing, times
 from google_emulator.accounts import Account, Calendar
-from google_emulator.api import CalendarApi
 from google_emulator.calendar import CalendarStore
 from google_emulator.events import Body, attendee
+from google_emulator.events_api import EventsApi
 from google_emulator.writes import Write
 
 RESPONSES = ("needsAction", "declined", "tentative", "accepted")
@@ -18,7 +18,7 @@ RESPONSES = ("needsAction", "declined", "tentative", "accepted")
 class Person:
     """An account's owner at work on a calendar of theirs. Guests are told by mail, as the page does."""
 
-    def __init__(self, *, account: Account, calendar: Calendar, store: CalendarStore, api: CalendarApi) -> None:
+    def __init__(self, *, account: Account, calendar: Calendar, store: CalendarStore, api: EventsApi) -> None:
         self.account = account
         self.calendar = calendar
         self._store = store

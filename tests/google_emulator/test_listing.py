@@ -298,10 +298,16 @@ def test_the_filter_of_types_belongs_to_the_sync_token(google, anna):
 
 
 @pytest.mark.parametrize(
-    "parameters", [{"maxResults": 0}, {"pageToken": "nonsense"}, {"timeZone": "Mars/Olympus"}], ids=str
+    ("parameters", "reason"),
+    [
+        ({"maxResults": 0}, "invalidParameter"),
+        ({"pageToken": "nonsense"}, "invalid"),
+        ({"timeZone": "Mars/Olympus"}, "invalid"),
+    ],
+    ids=str,
 )
-def test_bad_parameters_are_invalid(google, anna, parameters):
-    with refused(400, "invalid"):
+def test_bad_parameters_are_invalid(google, anna, parameters, reason):
+    with refused(400, reason):
         page(anna, **parameters)
 
 
