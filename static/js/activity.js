@@ -102,10 +102,11 @@
     };
     input.addEventListener("input", find);
     find();
-    /* Enter takes the first offer that is shown. */
+    /* Enter takes the first offer that is shown, once something is typed. */
     input.addEventListener("keydown", (event) => {
       if (event.key !== "Enter") return;
       event.preventDefault();
+      if (!input.value.trim()) return;
       finder.querySelector("[data-tag]:not([hidden]) button, [data-new]:not([hidden]) button")?.click();
     });
   }
