@@ -213,6 +213,36 @@ def test_typing_finds_tags_and_names_the_new_one(open_page, week):
     assert set(week.tags.values_list("name", flat=True)) == {"Key account", "Q4", "Q2", "Website"}
 
 
+def test_enter_with_nothing_typed_puts_no_tag_on(open_page, week):
+    make_tag("A first offer", kind=Tag.Kind.CORPORATE)
+    page = open_page(f"/activities/{week.pk}/?tags=1")
+    name = page.get_by_label("Find or make a tag")
+    name.press("Enter")
+    expect(name).to_be_focused()
+    assert set(week.tags.values_list("name", flat=True)) == {"Key account", "Q4"}
+
+
+def test_without_a_script_the_tags_are_in_reach_and_enter_takes_what_is_typed(open_page, week):
+    make_tag("A first offer", kind=Tag.Kind.CORPORATE)
+    page = open_page(f"/activities/{week.pk}/", java_script_enabled=False)
+    page.get_by_role("link", name="Tags").click()
+    page.get_by_label("Find or make a tag").fill("Mine")
+    page.get_by_role("button", name="New private tag").click(trial=True)  # Nothing lies over it.
+    page.get_by_label("Find or make a tag").press("Enter")
+    expect(page.get_by_role("button", name="Remove tag Mine")).to_be_visible()
+    assert set(week.tags.values_list("name", flat=True)) == {"Key account", "Q4", "Mine"}
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_a_subject_without_a_space_breaks(open_page, anna, width):
+    activity = make_activity(by=anna, subject="x" * 1000)
+    page = open_page(f"/activities/{activity.pk}/", viewport={"width": width, "height": 844})
+    for address in (f"/activities/{activity.pk}/", "/activities/?view=list"):
+        page.goto(address)
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("h1, .scroll-x").evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+
+
 def test_delete_asks_in_a_dialog(open_page, anna):
     activity = make_activity(by=anna)
     page = open_page(f"/activities/{activity.pk}/")
