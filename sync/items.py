@@ -241,10 +241,11 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
                 noted.append(("updated", action, _values(pair, action.patch)))
             case core.AnswerInGoogle():
                 body = mapping.answer_body(event, response=action.response)
+                values = {"field": "response", "here": action.response, "google": mapping.facts_of(event).own_answer}
                 event = run.gateway.patch_event(
                     event_id=pair.link.event_id, body=body, etag=str(event.get("etag", "")), send_updates="none"
                 )
-                noted.append(("answered", action, {"field": "response"}))
+                noted.append(("answered", action, values))
             case core.RemoveInGoogle():
                 event = _remove_in_google(run, pair, event)
                 noted.append(("removed", action, {}))

@@ -12,6 +12,7 @@ from accounts.models import CommunicationOption, ExternalAccount, Profile
 from activities import services
 from activities.models import Activity, FieldChange, Participant
 from google_emulator import Emulator
+from sync import words
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 from tests.factories import make_activity, make_tag, make_user
 from tests.google import connect, sync_tag, synchronize, timed
@@ -405,6 +406,8 @@ def test_in_a_participants_session_only_the_answer_flows(google, anna, annas, bo
     session = synchronize(boriss)
 
     assert counts(session) == {"updated_in_google": 1}
+    [outcome] = session.outcomes.all()
+    assert words.changes(outcome) == [("Response", "No answer", "Accepted")]
     assert fresh(activity).subject == "Quarterly review"
     shown = google.person("anna@northfold.example").event(event["id"])
     assert {guest["email"]: guest["responseStatus"] for guest in shown["attendees"]}[
