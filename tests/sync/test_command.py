@@ -101,6 +101,15 @@ def test_google_out_of_reach_fails_with_words(google, anna):
     assert "Google Cloud console" in report["problems"][0]["reason"]
 
 
+@pytest.mark.rule("R18")
+def test_it_tells_in_words_what_it_did(google, anna):
+    run()
+    out = StringIO()
+    call_command("synchronize", "anna", stdout=out)
+    assert "Added: 0 here, 0 in Google" in out.getvalue()
+    assert "succeeded: 1 request to Google in " in out.getvalue()
+
+
 def test_without_an_account_or_settings_it_says_what_to_do(google, anna):
     with pytest.raises(CommandError, match="no user “nobody”"):
         call_command("synchronize", "nobody")

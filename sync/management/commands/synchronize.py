@@ -47,9 +47,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{verb.capitalize()}: {here} here, {google} in Google")
         for problem in report["problems"]:
             self.stdout.write(f"Problem: {problem['item']} - {problem['reason']} ({problem['rule']})")
-        self.stdout.write(
-            f"{report['status']}: {report['google_requests']} requests to Google in {report['seconds']} s"
-        )
+        asked = report["google_requests"]
+        requests = "1 request" if asked == 1 else f"{asked} requests"
+        self.stdout.write(f"{report['status']}: {requests} to Google in {report['seconds']} s")
 
 
 def _calendar_of(username: str) -> SyncedCalendar:
