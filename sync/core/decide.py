@@ -222,7 +222,7 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
     if standing.is_frozen:
         return [Reread("R4", "It qualifies again, so the event is read afresh.")]
     if standing.is_completed:
-        return [Detach("R14", "Cancelled in Google after it was completed here; it stays Completed.")]
+        return [Detach("R14", "Canceled in Google after it was completed here; it stays Completed.")]
     edited = [name for name in FIELDS if here.base and here.has_edited(name) and _may_send(name, standing)]
     if edited and standing.is_own_copy:
         reason = "Deleted in Google, but changed here since: the change wins."
@@ -231,7 +231,7 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
             BringBackInGoogle("R14", "It was changed here after both sides last agreed, so it returns."),
         ]
     return [
-        CancelHere("R14", "Cancelled in Google."),
+        CancelHere("R14", "Canceled in Google."),
         Detach("R14", "The link stays, so that a return in Google finds its activity."),
     ]
 
