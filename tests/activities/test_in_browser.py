@@ -237,10 +237,11 @@ def test_without_a_script_the_tags_are_in_reach_and_enter_takes_what_is_typed(op
 def test_a_subject_without_a_space_breaks(open_page, anna, width):
     activity = make_activity(by=anna, subject="x" * 1000)
     page = open_page(f"/activities/{activity.pk}/", viewport={"width": width, "height": 844})
-    for address in (f"/activities/{activity.pk}/", "/activities/?view=list"):
+    for address in (f"/activities/{activity.pk}/", "/activities/?view=list&period=any"):
         page.goto(address)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert page.locator("h1, .scroll-x").evaluate_all("all => all.every(one => one.scrollWidth <= one.clientWidth)")
+        assert page.get_by_text("xxx").first.bounding_box()["height"] < 100  # Pixels: three lines at most.
 
 
 def test_delete_asks_in_a_dialog(open_page, anna):
