@@ -286,9 +286,14 @@ def addresses_of(profiles: Iterable[int]) -> dict[int, str]:
 
 
 def set_up_among(profiles: Iterable[int | None]) -> set[int]:
-    """Return who of these people has synchronization set up: an account, working access, a saved set-up page."""
+    """
+    Return who of these people has synchronization set up: an account, working access, a saved set-up page.
+
+    Of who cannot sign in any more no session runs, so others may take over what they organized (R5).
+    """
     accounts = ExternalAccount.objects.filter(
         profile__in=[pk for pk in profiles if pk],
+        profile__user__is_active=True,
         status=ExternalAccount.Status.CONNECTED,
         profile__sync_settings__isnull=False,
     )

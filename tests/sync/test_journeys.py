@@ -1009,6 +1009,20 @@ def test_when_the_organizer_loses_access_a_participant_takes_over_and_unsent_wor
 
 
 @pytest.mark.rule("R5")
+def test_when_the_organizer_cannot_sign_in_any_more_a_participant_takes_over(google, anna, annas, boris, boriss):
+    invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    anna.user.is_active = False
+    anna.user.save()
+
+    SyncedCalendar.objects.update(compared_at=timezone.now() - timedelta(days=2))  # The daily comparison is due.
+    synchronize(SyncedCalendar.objects.get(pk=boriss.pk))
+
+    assert only_activity().organizer == boris
+
+
+@pytest.mark.rule("R5")
 def test_an_activity_without_organizer_goes_to_its_owner_who_synchronizes(google, anna, annas, boris, boriss):
     activity = tagged(anna, participants=[boris])
     Activity.objects.filter(pk=activity.pk).update(organizer=None, owner=boris)
