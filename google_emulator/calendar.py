@@ -185,28 +185,51 @@ class CalendarStore:
         Change an occurrence and all that follow, as Google's page does: a trimmed master and a new one.
 
         With the start unchanged the new id is `<old>_R<start>`; with another start it is unrelated.
+
+        :raises ApiError: 404 for somebody else's series, or if it has no occurrence then.
         """
         with self._change() as change:
-            master = self.get(calendar_id=calendar.id, event_id=event_id)
+            master, rest = self._series_from(at, calendar=calendar, event_id=event_id)
+            old = master.body
             suffix = recurrence.instance_suffix(at).rstrip("Z")
-            rest = self.table(calendar.id).find(f"{event_id}_{recurrence.instance_suffix(at)}")
-            if rest is None or not master.organized_here:
-                raise errors.ApiError("notFound")
-            lines = master.body["recurrence"]
-            moved = "start" in changes
-            new_id = self._new_id() if moved else f"{event_id}_R{suffix}"
-            body = dict(master.body) | {"start": rest.body["start"], "end": rest.body["end"]}
-            body |= self._checked(events.merged(body, changes), calendar)
-            body |= {"iCalUID": f"{new_id}@google.com", "recurrence": bodies.without_past(lines, master, at)}
-            trimmed = [bodies.trimmed(line, at) for line in lines]
-            self._meetings.write_shared(
-                master, master.body | {"recurrence": trimmed}, write=write, change=change, bump=False
-            )
-            new = self._meetings.add(
-                calendar.id, event_id=new_id, body=body, meeting=secrets.token_hex(8), change=change
-            )
+            new_id = self._new_id() if "start" in changes else f"{event_id}_R{suffix}"
+            body = dict(old) | {"start": rest.body["start"], "end": rest.body["end"]}
+            merged = events.merged(body, changes)
+            body = {name: old[name] for name in events.IDENTITY if name in old} | self._checked(merged, calendar)
+            body["iCalUID"] = f"{new_id}@google.com"
+            if "recurrence" not in changes:
+                body["recurrence"] = bodies.without_past(old["recurrence"], master, at)
+            meeting, said = secrets.token_hex(8), changes.get("attendees") or []
+            known = old.get("attendees", [])
+            self._settle_attendees(body, old=known, sent=said, me=calendar.id, meeting=meeting, write=write)
+            self._trim(master, at, write=write, change=change)
+            new = self._meetings.add(calendar.id, event_id=new_id, body=body, meeting=meeting, change=change)
             self._meetings.share(new, set(bodies.SHARED), change)
+            self._meetings.send("invitation", new, self._meetings.guests_of(new), write)
             return new
+
+    def end_series(self, *, calendar: Calendar, event_id: str, at: times.When, write: Write) -> None:
+        """
+        Delete an occurrence and all that follow.
+
+        :raises ApiError: 404 for somebody else's series, or if it has no occurrence then.
+        """
+        with self._change() as change:
+            master, _ = self._series_from(at, calendar=calendar, event_id=event_id)
+            self._trim(master, at, write=write, change=change)
+
+    def _series_from(self, at: times.When, *, calendar: Calendar, event_id: str) -> tuple[Copy, Copy]:
+        """Return a series that is organized here, and its occurrence at this original start as the rule has it."""
+        master = self.get(calendar_id=calendar.id, event_id=event_id)
+        found = self.table(calendar.id).computed(f"{event_id}_{recurrence.instance_suffix(at)}")
+        if found is None or not master.organized_here:
+            raise errors.ApiError("notFound")
+        return master, found
+
+    def _trim(self, master: Copy, at: times.When, *, write: Write, change: Change) -> None:
+        lines = [bodies.trimmed(line, at) for line in master.body["recurrence"]]
+        body = master.body | {"recurrence": lines}
+        self._meetings.write_shared(master, body, write=write, change=change, bump=False)
 
     def touch(self, *, calendar_id: str, event_id: str) -> None:
         """Give an event a new version without a change of content, as Google sometimes does."""

@@ -35,6 +35,11 @@ def _sent() -> dict[str, Any]:
     return content
 
 
+def _scope() -> str:
+    """Which occurrences of a series are meant."""
+    return request.args.get("scope", "this")
+
+
 def _done(**content: Any) -> Response:
     return jsonify({"done": True, **content})
 
@@ -131,6 +136,15 @@ def _add_access(control: Blueprint, emulator: Emulator) -> None:
     def list_accounts() -> Reply:
         return jsonify({"accounts": [asdict(account) for account in emulator.accounts]})
 
+    @control.post("/rooms")
+    def add_room() -> Reply:
+        return jsonify(asdict(emulator.add_room(**_sent())))
+
+    @control.post("/groups")
+    def add_group() -> Reply:
+        emulator.add_group(**_sent())
+        return _done()
+
     @control.post("/calendars")
     def add_calendar() -> Reply:
         return jsonify(asdict(emulator.add_calendar(**_sent())))
@@ -206,16 +220,16 @@ def _add_people(control: Blueprint, emulator: Emulator) -> None:
 
     @control.patch(f"{people}/<event_id>")
     def edit_event(email: str, event_id: str) -> Reply:
-        return jsonify(emulator.person(email).edit(event_id, _sent()))
+        return jsonify(emulator.person(email).edit(event_id, _sent(), scope=_scope()))
 
     @control.delete(f"{people}/<event_id>")
     def delete_event(email: str, event_id: str) -> Reply:
-        emulator.person(email).delete(event_id)
+        emulator.person(email).delete(event_id, scope=_scope())
         return _done()
 
     @control.post(f"{people}/<event_id>/respond")
     def respond(email: str, event_id: str) -> Reply:
-        return jsonify(emulator.person(email).respond(event_id, **_sent()))
+        return jsonify(emulator.person(email).respond(event_id, **_sent(), scope=_scope()))
 
     @control.post(f"{people}/<event_id>/split")
     def split(email: str, event_id: str) -> Reply:

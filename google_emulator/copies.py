@@ -136,9 +136,9 @@ class Table:
         copy = self.rows.get(event_id)
         if copy is not None and not copy.bare:
             return None if self._went_with_its_series(copy) else copy
-        return self._computed(event_id) or copy
+        return self.computed(event_id) or copy
 
-    def _computed(self, event_id: str) -> Copy | None:
+    def computed(self, event_id: str) -> Copy | None:
         """Return an occurrence that a series has by its rule."""
         master_id, _, suffix = event_id.rpartition("_")
         master = self.rows.get(master_id)

@@ -23,6 +23,14 @@ ANSWERS = {
     "declined": "No",
     "needsAction": "No answer yet",
 }
+# How a new event may repeat, and the rules' beginning.
+REPEATS = {
+    "": "Does not repeat",
+    "DAILY": "Daily",
+    "WEEKLY": "Weekly",
+    "MONTHLY": "Monthly",
+    "YEARLY": "Yearly",
+}
 Reply = str | Response | tuple[str, int]
 
 
@@ -41,7 +49,9 @@ def blueprint(emulator: Emulator) -> Blueprint:
         person = emulator.person(request.args.get("account", ""))
         now = emulator.clock.now().astimezone(ZoneInfo(person.calendar.time_zone))
         start = now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
-        return render_template("event.html", form=_empty_form(start), person=person, event=None, error="")
+        return render_template(
+            "event.html", form=_empty_form(start), person=person, event=None, repeats=REPEATS, error=""
+        )
 
     @pages.post("/events/new")
     def create() -> Reply:
@@ -52,7 +62,9 @@ def blueprint(emulator: Emulator) -> Blueprint:
     def edit(email: str, event_id: str) -> Reply:
         person = emulator.person(email)
         event = person.event(event_id)
-        return render_template("event.html", form=_filled_form(event), person=person, event=event, error="")
+        return render_template(
+            "event.html", form=_filled_form(event), person=person, event=event, repeats=REPEATS, error=""
+        )
 
     @pages.post("/calendars/<email>/events/<event_id>")
     def change(email: str, event_id: str) -> Reply:
@@ -61,12 +73,14 @@ def blueprint(emulator: Emulator) -> Blueprint:
 
     @pages.post("/calendars/<email>/events/<event_id>/delete")
     def delete(email: str, event_id: str) -> Reply:
-        emulator.person(email).delete(event_id)
+        emulator.person(email).delete(event_id, scope=request.form.get("scope", "this"))
         return redirect(url_for("web.calendars"))
 
     @pages.post("/calendars/<email>/events/<event_id>/respond")
     def respond(email: str, event_id: str) -> Reply:
-        emulator.person(email).respond(event_id, request.form.get("response", ""))
+        emulator.person(email).respond(
+            event_id, request.form.get("response", ""), scope=request.form.get("scope", "this")
+        )
         return redirect(url_for("web.calendars"))
 
     @pages.get("/event")
@@ -147,6 +161,8 @@ def _empty_form(start: datetime) -> dict[str, Any]:
         "location": "",
         "description": "",
         "guests": "",
+        "repeat": "",
+        "times": "",
     }
 
 
@@ -170,6 +186,10 @@ def _filled_form(event: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _form_page(person: Person, *, event: dict[str, Any] | None, form: dict[str, Any], error: str = "") -> str:
+    return render_template("event.html", form=form, person=person, event=event, repeats=REPEATS, error=error)
+
+
 def _save(person: Person, *, event: dict[str, Any] | None) -> Reply:
     """Store what the form says; of an event that is there, only what differs."""
     try:
@@ -177,11 +197,11 @@ def _save(person: Person, *, event: dict[str, Any] | None) -> Reply:
         if event is None:
             person.create_event(body)
         elif body:
-            person.edit(event["id"], body)
+            person.edit(event["id"], body, scope=request.form.get("scope", "this"))
     except (ApiError, ValueError) as error:
         words = error.message if isinstance(error, ApiError) else "A date or a time is missing."
         form = {**request.form, "all_day": "all_day" in request.form}
-        return render_template("event.html", form=form, person=person, event=event, error=words), 422
+        return _form_page(person, event=event, form=form, error=words), 422
     return redirect(url_for("web.calendars"))
 
 
@@ -198,6 +218,9 @@ def _body(person: Person, event: dict[str, Any] | None) -> dict[str, Any]:
     if event is None or any(now[name] != before[name] for name in relevant):
         zone = (event or {}).get("start", {}).get("timeZone") or person.calendar.time_zone
         body |= _times(now, zone=person.calendar.time_zone, named=zone)
+    if event is None and form.get("repeat"):
+        count = f";COUNT={form['times']}" if form.get("times") else ""
+        body["recurrence"] = [f"RRULE:FREQ={form['repeat']}{count}"]
     guests = [email.strip() for email in form.get("guests", "").replace("\n", ",").split(",") if email.strip()]
     if event is None or ", ".join(guests) != before["guests"]:
         body |= _attendees(person, event, guests)

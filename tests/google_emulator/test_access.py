@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import requests
 
-from .conftest import ANNA, BORIS, SCOPE
-from .helpers import all_day, insert, page, refused, timed
+from .conftest import ANNA, BORIS, CLARA, SCOPE
+from .helpers import all_day, guests, insert, page, refused, timed
 
 LIST = (f"{SCOPE}calendar.calendarlist.readonly",)
 
@@ -165,10 +166,119 @@ def test_free_and_busy(google, client):
     assert answer[BORIS]["errors"] == [{"domain": "global", "reason": "notFound"}]
 
 
+def busy_query(*ids, **more):
+    return {
+        "timeMin": "2026-05-04T00:00:00Z",
+        "timeMax": "2026-05-05T00:00:00Z",
+        "items": [{"id": each} for each in ids],
+        **more,
+    }
+
+
+def test_free_and_busy_of_series_answers_and_clipped_to_the_window(google, client):
+    service = client(scopes=(f"{SCOPE}calendar",))
+    long = timed("Night", "2026-05-03T20:00:00", "2026-05-04T04:00:00")
+    insert(service.events(), long)
+    insert(service.events(), timed("Daily", recurrence=["RRULE:FREQ=DAILY"]))
+    declined = insert(
+        client(BORIS).events(), timed("No", "2026-05-04T15:00:00", "2026-05-04T16:00:00", attendees=guests(ANNA))
+    )
+    google.person(ANNA).respond(declined["id"], "declined")
+
+    answer = service.freebusy().query(body=busy_query(ANNA, timeZone="Europe/Berlin")).execute()
+
+    assert answer["timeMin"] == "2026-05-04T02:00:00+02:00"
+    assert answer["calendars"][ANNA]["busy"] == [
+        {"start": "2026-05-04T02:00:00+02:00", "end": "2026-05-04T04:00:00+02:00"},
+        {"start": "2026-05-04T10:00:00+02:00", "end": "2026-05-04T11:00:00+02:00"},
+    ]
+
+
+def test_free_and_busy_shows_no_more_than_fifty_calendars(google, client):
+    query = client(scopes=(f"{SCOPE}calendar.freebusy",)).freebusy().query
+    ids = [google.add_calendar(ANNA, summary=f"Number {number}").id for number in range(51)]
+    calendars = query(body=busy_query(*ids)).execute()["calendars"]
+    failed = {name: each["errors"][0]["reason"] for name, each in calendars.items() if "errors" in each}
+    assert failed == {ids[50]: "tooManyCalendarsRequested"}
+    fewer = query(body=busy_query(*ids[:3], calendarExpansionMax=2)).execute()["calendars"]
+    assert ["errors" in each for each in fewer.values()] == [False, False, True]
+
+
+def test_free_and_busy_of_a_group(google, client):
+    google.add_group("team@northfold.example", [ANNA, CLARA])
+    query = client(scopes=(f"{SCOPE}calendar.freebusy",)).freebusy().query
+    answer = query(body=busy_query("team@northfold.example", ANNA)).execute()
+    assert answer["groups"] == {"team@northfold.example": {"calendars": [ANNA, CLARA]}}
+    assert [answer["calendars"][each].get("errors", []) != [] for each in (ANNA, CLARA)] == [False, True]
+    answer = query(body=busy_query("team@northfold.example", groupExpansionMax=1)).execute()
+    assert answer["groups"]["team@northfold.example"]["errors"][0]["reason"] == "groupTooBig"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"timeMax": "2026-05-04T00:00:00Z"}, "timeRangeEmpty"),
+        ({"timeMin": "yesterday"}, "badRequest"),
+        ({"timeZone": "Mars/Olympus"}, "invalid"),
+        ({"items": "all"}, "invalid"),
+    ],
+    ids=str,
+)
+def test_a_bad_question_about_free_and_busy_is_refused(google, client, change, reason):
+    query = client(scopes=(f"{SCOPE}calendar.freebusy",)).freebusy().query
+    with refused(400, reason):
+        query(body=busy_query(ANNA) | change).execute()
+
+
+def test_who_sees_free_and_busy_sees_no_series(google, anna, boris):
+    google.share_calendar(ANNA, with_email=BORIS, role="freeBusyReader")
+    insert(anna, timed(recurrence=["RRULE:FREQ=DAILY;COUNT=3"]))
+    answer = boris.list(calendarId=ANNA).execute()
+    assert len(answer["items"]) == 3
+    assert not any("recurrence" in row for row in answer["items"])
+
+
+def test_a_writer_without_private_access(google, anna, boris):
+    google.share_calendar(ANNA, with_email=BORIS, role="writerWithoutPrivateAccess")
+    insert(anna, timed("Secret", visibility="private"))
+    assert "summary" not in boris.list(calendarId=ANNA).execute()["items"][0]
+    assert boris.insert(calendarId=ANNA, body=timed()).execute()["creator"] == {"email": BORIS}
+
+
+def test_the_calendar_list_tells_what_came_and_what_left(google, client):
+    service = client(scopes=(f"{SCOPE}calendar",))
+    listed = service.calendarList()
+    old = google.add_calendar(ANNA, summary="Old")
+    token = listed.list().execute()["nextSyncToken"]
+    service.calendars().delete(calendarId=old.id).execute()
+    google.share_calendar(BORIS, with_email=ANNA, role="reader")
+
+    answer = listed.list(syncToken=token).execute()
+
+    assert [(row["id"], row.get("deleted", False)) for row in answer["items"]] == [(BORIS, False), (old.id, True)]
+    assert listed.list(syncToken=answer["nextSyncToken"]).execute()["items"] == []
+    for beside in ({"minAccessRole": "reader"}, {"showHidden": False}):
+        with refused(400, "badRequest"):
+            listed.list(syncToken=token, **beside).execute()
+    with refused(400, "invalid"):
+        listed.list(syncToken="nonsense").execute()
+    owned = listed.list(minAccessRole="owner").execute()
+    assert [row["id"] for row in owned["items"]] == [ANNA]
+
+
 def test_settings_and_colors(google, client):
     service = client(scopes=(f"{SCOPE}calendar.readonly",))
     assert service.settings().get(setting="timezone").execute()["value"] == "Europe/Berlin"
-    assert len(service.settings().list().execute()["items"]) > 1
-    assert len(service.colors().get().execute()["event"]) == 11
+    listed = service.settings().list().execute()
+    assert {"locale", "timezone", "weekStart", "format24HourTime"} <= {each["id"] for each in listed["items"]}
+    assert service.settings().list(syncToken=listed["nextSyncToken"]).execute()["items"] == []
+    first = service.settings().list(maxResults=5).execute()
+    assert len(first["items"]) == 5
+    assert "nextSyncToken" not in first
+    assert service.settings().list(maxResults=50, pageToken=first["nextPageToken"]).execute()["nextSyncToken"]
+    colors = service.colors().get().execute()
+    assert list(colors["event"]) == [str(number) for number in range(1, 12)]
+    assert list(colors["calendar"]) == [str(number) for number in range(1, 25)]
+    assert len({color["background"] for color in colors["event"].values()}) == 11
     with refused(404, "notFound"):
         service.settings().get(setting="nothing").execute()

@@ -149,6 +149,93 @@ def test_answering_and_deleting(google):
     assert "is deleted" in show(google, path)
 
 
+def test_making_a_series(google):
+    form = FORM | {"repeat": "DAILY", "times": "3", "guests": BORIS}
+    page = send(google, "/events/new", account=ANNA, **form)
+    assert column(page, BORIS).count("Lunch</a>") == 3
+    assert column(page, BORIS).count('aria-label="Answer for"') == 3
+    [event] = google.person(ANNA).events()
+    assert event["recurrence"] == ["RRULE:FREQ=DAILY;COUNT=3"]
+
+
+@pytest.fixture
+def weekly(google):
+    """A series of Anna's with Boris: the 4th, 11th, 18th and 25th of May."""
+    body = timed("Weekly", recurrence=["RRULE:FREQ=WEEKLY;COUNT=4"], attendees=guests(BORIS))
+    return google.person(ANNA).create_event(body)
+
+
+def listed(google, email=ANNA):
+    return [(row["summary"], row["start"]["dateTime"][5:16]) for row in google.person(email).events(expand=True)]
+
+
+@pytest.mark.parametrize(
+    ("scope", "renamed"), [("this", ["11"]), ("following", ["11", "18", "25"]), ("all", ["04", "11", "18", "25"])]
+)
+def test_editing_this_the_following_or_all(google, weekly, scope, renamed):
+    path = f"/calendars/{ANNA}/events/{weekly['id']}_20260511T080000Z"
+    page = show(google, path)
+    assert page.count('value="following"') == 2, "to change and to delete"
+
+    send(google, path, **filled(page) | {"summary": "New", "start_time": "10:30", "scope": scope})
+
+    for email in (ANNA, BORIS):
+        assert listed(google, email) == [
+            ("New", f"05-{day}T10:30") if day in renamed else ("Weekly", f"05-{day}T10:00")
+            for day in ("04", "11", "18", "25")
+        ]
+
+
+def test_moving_all_moves_the_whole_series_by_as_many_days(google, weekly):
+    path = f"/calendars/{ANNA}/events/{weekly['id']}_20260511T080000Z"
+    moved = {"start_date": "2026-05-12", "end_date": "2026-05-12", "scope": "all"}
+    send(google, path, **filled(show(google, path)) | moved)
+    assert [start for _, start in listed(google)] == [f"05-{day}T10:00" for day in ("05", "12", "19", "26")]
+    days = {"start_date": "2026-05-12", "end_date": "2026-05-12", "all_day": "on", "scope": "all"}
+    path = f"/calendars/{ANNA}/events/{weekly['id']}_20260512T080000Z"
+    send(google, path, **filled(show(google, path)) | days)
+    assert [row["start"] for row in google.person(ANNA).events(expand=True)][1] == {"date": "2026-05-12"}
+
+
+def test_the_following_of_the_first_are_all(google, weekly):
+    path = f"/calendars/{ANNA}/events/{weekly['id']}_20260504T080000Z"
+    send(google, path, **filled(show(google, path)) | {"summary": "New", "scope": "following"})
+    [event] = google.person(ANNA).events()
+    assert (event["id"], event["summary"]) == (weekly["id"], "New")
+
+
+@pytest.mark.parametrize(
+    ("day", "scope", "left"),
+    [
+        ("11", "this", ["04", "18", "25"]),
+        ("11", "following", ["04"]),
+        ("04", "following", []),
+        ("11", "all", []),
+    ],
+)
+def test_deleting_this_the_following_or_all(google, weekly, day, scope, left):
+    send(google, f"/calendars/{ANNA}/events/{weekly['id']}_202605{day}T080000Z/delete", scope=scope)
+    for email in (ANNA, BORIS):
+        assert [start[3:5] for _, start in listed(google, email)] == left
+
+
+@pytest.mark.parametrize(("scope", "answered"), [("this", ["11"]), ("all", ["04", "11", "18", "25"])])
+def test_answering_this_or_all(google, weekly, scope, answered):
+    occurrence = f"/calendars/{BORIS}/events/{weekly['id']}_20260511T080000Z"
+    assert 'value="following"' not in show(google, occurrence), "guests do not divide a series"
+    send(google, f"{occurrence}/respond", response="accepted", scope=scope)
+    rows = google.person(ANNA).events(expand=True)
+    assert [
+        row["start"]["dateTime"][8:10] for row in rows if row["attendees"][1]["responseStatus"] == "accepted"
+    ] == answered
+
+
+def test_an_unknown_scope_is_refused(google, weekly):
+    path = f"/calendars/{ANNA}/events/{weekly['id']}_20260511T080000Z"
+    send(google, f"{path}/delete", expected=404, scope="some")
+    assert len(listed(google)) == 4
+
+
 def test_an_events_link_leads_to_its_page(google):
     event = google.person(ANNA).create_event(timed("Review"))
     assert event["htmlLink"].startswith(f"{google.url}/event?eid=")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 
 from .conftest import ANNA, BORIS, CLARA, PETER
 from .helpers import Delta, delete, get, guests, insert, page, patch, put, refused, timed
@@ -308,6 +309,77 @@ def test_source_is_the_creators(google, anna, boris, meeting):
     assert "source" not in get(boris, meeting["id"])
 
 
+def test_an_import_over_an_invitation_has_to_repeat_the_rights(google, boris, meeting):
+    body = timed("Mine", iCalUID=meeting["iCalUID"])
+    with refused(403, "forbiddenForNonOrganizer"):
+        boris.import_(calendarId="primary", body=body).execute()
+    assert get(boris, meeting["id"])["summary"] == "Review"
+
+
+# Groups and rooms
+
+TEAM = "team@northfold.example"
+
+
+@pytest.fixture
+def team_meeting(google, anna):
+    google.add_group(TEAM, [BORIS, CLARA, PETER])
+    return insert(anna, timed("Team", attendees=guests(ANNA, TEAM)))
+
+
+def test_a_group_is_one_guest_and_its_members_get_copies(google, anna, boris, clara, team_meeting):
+    assert answers(team_meeting) == {ANNA: "needsAction", TEAM: "needsAction"}
+    for member in (boris, clara):
+        assert answers(get(member, team_meeting["id"])) == {ANNA: "needsAction", TEAM: "needsAction"}
+    patch(anna, team_meeting["id"], {"summary": "New"})
+    assert get(clara, team_meeting["id"])["summary"] == "New"
+
+
+@pytest.mark.parametrize("omitted", [True, False])
+def test_a_member_of_a_group_who_answers_is_named(google, anna, boris, clara, team_meeting, omitted):
+    body = {"attendees": [{"email": BORIS, "responseStatus": "accepted"}]}
+    patch(boris, team_meeting["id"], body | ({"attendeesOmitted": True} if omitted else {}))
+    expected = {ANNA: "needsAction", TEAM: "needsAction", BORIS: "accepted"}
+    assert answers(get(anna, team_meeting["id"])) == answers(get(clara, team_meeting["id"])) == expected
+
+
+def test_a_member_of_a_group_who_deletes_declines(google, anna, boris, clara, team_meeting):
+    delete(boris, team_meeting["id"])
+    assert answers(get(anna, team_meeting["id"]))[BORIS] == "declined"
+    patch(anna, team_meeting["id"], {"summary": "New"})
+    assert get(boris, team_meeting["id"])["status"] == "cancelled", "thrown away"
+    assert get(clara, team_meeting["id"])["status"] == "confirmed"
+    assert patch(boris, team_meeting["id"], {"status": "confirmed"})["summary"] == "New"
+
+
+def test_a_group_taken_from_the_list_takes_its_members_along(google, anna, boris, team_meeting):
+    patch(anna, team_meeting["id"], {"attendees": guests(ANNA)})
+    assert get(boris, team_meeting["id"])["status"] == "cancelled"
+
+
+def test_a_room_accepts_unless_it_is_taken(google, anna, boris):
+    room = google.add_room(name="Library", domain="northfold.example", time_zone="Europe/Berlin").email
+    assert room.endswith("@resource.calendar.google.com")
+    first = insert(anna, timed("First", attendees=guests(room)))
+    second = insert(boris, timed("Second", "2026-05-04T10:30:00", "2026-05-04T11:30:00", attendees=guests(room)))
+    assert first["attendees"] == [{"email": room, "resource": True, "responseStatus": "accepted"}]
+    assert answers(second) == {room: "declined"}
+
+    later = patch(boris, second["id"], timed("Second", "2026-05-04T11:00:00", "2026-05-04T12:00:00"))
+    assert answers(later) == {room: "accepted"}
+    assert answers(patch(anna, first["id"], {"summary": "Still mine"})) == {room: "accepted"}
+
+
+def test_a_room_signs_in_nowhere(google):
+    room = google.add_room(name="Library", domain="northfold.example")
+    url = f"{google.url}/o/oauth2/v2/auth"
+    scope = "https://www.googleapis.com/auth/calendar.events"
+    query = {"client_id": "local-client", "redirect_uri": "http://localhost:9/", "response_type": "code"}
+    listed = requests.get(url, params=query | {"scope": scope}, timeout=5).text
+    assert ANNA in listed
+    assert room.email not in listed
+
+
 # Mail
 
 
@@ -345,15 +417,6 @@ def test_an_answer_is_mailed_to_the_organizer(google, boris, meeting):
 def test_own_fields_cause_no_mail(google, anna, meeting):
     patch(anna, meeting["id"], {"colorId": "3", "extendedProperties": {"private": {"a": "1"}}}, sendUpdates="all")
     assert len(google.mail) == 0
-
-
-def test_an_unknown_kind_of_update_is_refused(google, client):
-    events = client(ANNA).events()
-    request = events.insert(calendarId="primary", body=timed(), sendUpdates="all")
-    request.uri = request.uri.replace("sendUpdates=all", "sendUpdates=some")
-    with refused(400, "invalid") as refusal:
-        request.execute()
-    assert refusal.error["location"] == "sendUpdates"
 
 
 # The page of a person

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -148,6 +149,32 @@ def test_messages_can_get_lost_or_come_twice(google, anna, listener, wish):
     google.behavior.push = "twice"
     insert(anna, timed())
     assert heard(google, listener) == [("sync", 1), ("exists", 3), ("exists", 3)]
+
+
+def test_messages_can_be_late(google, anna, listener, wish):
+    watch(anna, wish)
+    assert heard(google, listener) == [("sync", 1)]
+    google.behavior.push_delay_seconds = 0.3
+    insert(anna, timed())
+    before = time.monotonic()
+    assert len(listener.heard) == 1
+    assert heard(google, listener) == [("sync", 1), ("exists", 2)]
+    assert time.monotonic() - before > 0.1
+
+
+def test_a_reset_throws_away_what_waits(google, anna, listener, wish):
+    watch(anna, wish)
+    heard(google, listener)
+    google.behavior.push_delay_seconds = 30
+    insert(anna, timed())
+    google.reset()
+    google.postman.wait()
+    assert google.postman.deliveries == []
+    assert len(listener.heard) == 1
+
+
+def test_a_watch_takes_the_parameters_of_a_list(google, anna, wish):
+    assert anna.watch(calendarId="primary", body=wish, eventTypes="default", singleEvents=True).execute()["id"]
 
 
 def test_a_failed_message_is_tried_again_a_refused_one_is_not(google, anna, listener, wish):

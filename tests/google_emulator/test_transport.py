@@ -146,6 +146,17 @@ def test_a_query_too_long_for_an_address_arrives_in_a_post(google, anna):
     assert page(anna, q="review")["items"]
 
 
+def test_another_method_may_travel_in_a_post(google, anna):
+    event = insert(anna, timed("Old"))
+    token = google.grant(ANNA, SCOPES)["access_token"]
+    url = f"{google.url}/calendar/v3/calendars/anna%40northfold.example/events/{event['id']}"
+    for method, body in (("PATCH", {"summary": "New"}), ("DELETE", None)):
+        headers = {"Authorization": f"Bearer {token}", "X-HTTP-Method-Override": method}
+        assert requests.post(url, json=body, headers=headers, timeout=5).ok
+    assert [(row["summary"], row["status"]) for row in page(anna, showDeleted=True)["items"]] == [("New", "cancelled")]
+    assert requests.get(url, headers={"X-HTTP-Method-Override": "DELETE"}, timeout=5).status_code == 401
+
+
 def test_a_body_that_is_no_object_is_refused(google):
     token = google.grant(ANNA, SCOPES)["access_token"]
     for body in ("{", "[]"):

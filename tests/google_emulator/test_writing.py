@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from googleapiclient.errors import HttpError
 
-from .conftest import ANNA, PETER
+from .conftest import ANNA, BORIS, PETER
 from .helpers import Delta, all_day, delete, everything, get, guests, insert, page, patch, put, refused, timed
 
 OWN_ID = "aaaaa00001"
@@ -323,11 +323,12 @@ def test_if_match(google, anna):
     assert patch(anna, event["id"], {"summary": "Fourth"}, if_match=fresh)["summary"] == "Fourth"
 
 
-@pytest.mark.parametrize("method", ["update", "delete"])
+@pytest.mark.parametrize("method", ["update", "delete", "move"])
 def test_if_match_on_other_writes(google, anna, method):
     event = insert(anna, timed())
     patch(anna, event["id"], {"summary": "Second"})
-    body = {"body": timed()} if method == "update" else {}
+    more = {"update": {"body": timed()}, "move": {"destination": ANNA}, "delete": {}}
+    body = more[method]
     request = getattr(anna, method)(calendarId="primary", eventId=event["id"], **body)
     request.headers["If-Match"] = event["etag"]
     with refused(412, "conditionNotMet"):
@@ -350,7 +351,9 @@ def test_deleting(google, anna):
     event = insert(anna, timed("Gone"))
     delta = Delta(anna)
 
-    assert delete(anna, event["id"]) == ""
+    request = anna.delete(calendarId="primary", eventId=event["id"])
+    request.postproc = lambda response, content: (response.status, content)
+    assert request.execute() == (204, b"")
 
     with refused(410, "deleted") as refusal:
         delete(anna, event["id"])
@@ -358,6 +361,7 @@ def test_deleting(google, anna):
     assert get(anna, event["id"])["status"] == "cancelled"
     assert [(row["id"], row["status"]) for row in delta.rows()] == [(event["id"], "cancelled")]
     assert everything(anna)[0] == []
+    assert [row["status"] for row in page(anna, showDeleted=True)["items"]] == ["cancelled"]
 
 
 def test_what_never_was_here_is_not_found(google, anna):
@@ -424,6 +428,48 @@ def test_move_leaves_a_cancelled_row_behind(google, anna):
     assert moved["organizer"] == {"email": other.id, "displayName": "Projects", "self": True}
     assert [(row["id"], row["status"]) for row in delta.rows()] == [(event["id"], "cancelled")]
     assert anna.get(calendarId=other.id, eventId=event["id"]).execute()["status"] == "confirmed"
+
+
+def test_a_series_moves_with_its_exceptions_and_its_guests_keep_it(google, anna, boris):
+    other = google.add_calendar(ANNA, summary="Projects")
+    series = insert(anna, timed(recurrence=["RRULE:FREQ=DAILY;COUNT=3"], attendees=guests(BORIS)))
+    special = patch(anna, f"{series['id']}_20260505T080000Z", {"summary": "Special"})
+    delete(anna, f"{series['id']}_20260506T080000Z")
+    delta = Delta(anna)
+
+    anna.move(calendarId="primary", eventId=series["id"], destination=other.id).execute()
+
+    assert {row["id"]: row["status"] for row in delta.rows()}[series["id"]] == "cancelled"
+    assert everything(anna)[0] == []
+    there = anna.instances(calendarId=other.id, eventId=series["id"]).execute()["items"]
+    assert [row["summary"] for row in there] == ["Review", "Special"]
+    at_boris = boris.instances(calendarId="primary", eventId=series["id"]).execute()["items"]
+    assert [(row["summary"], row["organizer"]["email"]) for row in at_boris] == [
+        ("Review", other.id),
+        ("Special", other.id),
+    ]
+    anna.move(calendarId=other.id, eventId=series["id"], destination=ANNA).execute()
+    assert [row["id"] for row in everything(anna)[0] if row["status"] == "confirmed"] == [series["id"], special["id"]]
+
+
+def test_what_cannot_be_moved(google, anna, boris):
+    other = google.add_calendar(ANNA, summary="Projects").id
+    series = insert(anna, timed(recurrence=["RRULE:FREQ=DAILY;COUNT=3"]))
+    away = insert(anna, timed(eventType="outOfOffice"))
+    foreign = insert(boris, timed(attendees=guests(ANNA)))
+    gone = insert(anna, timed())
+    delete(anna, gone["id"])
+    for event_id, status, reason in (
+        (f"{series['id']}_20260505T080000Z", 400, "badRequest"),
+        (away["id"], 400, "badRequest"),
+        (foreign["id"], 403, "forbiddenForNonOrganizer"),
+        (gone["id"], 410, "deleted"),
+        ("nothere", 404, "notFound"),
+    ):
+        with refused(status, reason):
+            anna.move(calendarId="primary", eventId=event_id, destination=other).execute()
+    with refused(404, "notFound"):
+        anna.move(calendarId="primary", eventId=series["id"], destination=BORIS).execute()
 
 
 def test_texts_can_be_trimmed_as_they_are_stored(google, anna):
