@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line. `demo`, `test`, `screenshots` and `bench` also build the virtual environment they need."""
+"""Django's command line. `demo` and `test` also build the virtual environment they need."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("CREATIO_SYNC_VENV", ROOT / ".venv"))
 RUNTIME = ["requirements.txt"]
 WITH_TESTS = ["requirements.txt", "requirements-test.txt"]
-NEEDS = {"demo": RUNTIME, "test": WITH_TESTS, "screenshots": WITH_TESTS, "bench": WITH_TESTS}
+NEEDS = {"demo": RUNTIME, "test": WITH_TESTS}
 
 
 def prepare(files: list[str]) -> None:

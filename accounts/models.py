@@ -114,10 +114,6 @@ class ExternalAccountQuerySet(models.QuerySet["ExternalAccount"]):
         """Return the accounts that belong to somebody now, whether their access works or not."""
         return self.exclude(status=ExternalAccount.Status.DISCONNECTED)
 
-    def working(self) -> ExternalAccountQuerySet:
-        """Return the accounts whose access works and which nobody has paused."""
-        return self.filter(status=ExternalAccount.Status.CONNECTED, paused=False)
-
 
 class ExternalAccount(models.Model):
     """

@@ -28,6 +28,9 @@ WHEN_FIELDS = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
 SYNCHRONIZED_FIELDS = frozenset({"subject", "when", "location", "notes", "is_private", "show_as_free", "people"})
 
 
+FIRST_YEAR, LAST_YEAR = 1900, 2100  # Of what a person can plan.
+
+
 class UnableToChange(Exception):
     """The activity cannot be changed like this. The message is written for the user."""
 
@@ -375,6 +378,11 @@ def field_values(activity: Activity) -> dict[str, Any]:
 def _set_when(
     activity: Activity, *, start: datetime | None, due: datetime | None, days: tuple[date, date] | None
 ) -> None:
+    for moment in filter(None, (start, due, *(days or ()))):
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:  # A slip of the keyboard, as in year 0026.
+            raise UnableToChange(
+                _("Choose dates between the years %(first)d and %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
+            )
     if days:
         if days[1] < days[0]:
             raise UnableToChange(_("The last day cannot be earlier than the first."))

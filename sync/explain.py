@@ -9,6 +9,7 @@ from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import store
 from sync.core import mapping
+from sync.core.decide import Presence
 from sync.core.eligibility import Window, first_unmet, reasons_to_send
 from sync.core.people import Roles, organizer_of
 from sync.core.reasons import Reason
@@ -46,12 +47,12 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     calendar = SyncedCalendar.objects.filter(account=account).first()
     link = EventLink.objects.filter(calendar=calendar, activity=activity).first()
     reasons = _reasons(activity, profile, settings, link)
-    found = _of_link(link, reasons) if link else _of_activity(activity, profile, reasons)
+    found = _of_link(link, activity, profile, reasons) if link else _of_activity(activity, profile, reasons)
     found.reasons, found.link = reasons, link
     found.calendar_login = account.login
     found.runs_by = _runs_by(activity, profile)
     found.synchronized_at = link.settled_at if link else None
-    found.html_link = str(link.event.get("htmlLink", "")) if link else ""
+    found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
     found.conflicts = list(
         SyncOutcome.objects.filter(
             activity=activity,
@@ -61,6 +62,10 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
         ).order_by("-id")
     )
     return found
+
+
+def _is_there(link: EventLink) -> bool:
+    return link.state != State.DETACHED and link.event.get("status") != "cancelled"
 
 
 def _without_access(account: ExternalAccount | None) -> Explanation:
@@ -74,8 +79,15 @@ def _without_access(account: ExternalAccount | None) -> Explanation:
     )
 
 
-def _of_link(link: EventLink, reasons: list[Reason]) -> Explanation:
+def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
     unmet = first_unmet(reasons)
+    is_gone = store.presence_here(activity) is not Presence.PRESENT
+    was_gone = (link.base_here or {}).get("presence", "present") != "present"
+    is_mine = activity.organizer_id == profile.pk
+    if is_gone:
+        reasons.append(Reason(False, f"It is {_status_word(activity)}.", "R14"))
+    if link.state == State.DETACHED:
+        return _of_detached(link, reasons, returns=is_mine and was_gone and not is_gone and not unmet)
     if link.retry_at or (link.reason and link.state == State.LINKED):
         step = "It is tried again by itself; Synchronize now tries at once."
         reasons.append(Reason(False, link.reason, link.rule or "R19", step))
@@ -83,12 +95,25 @@ def _of_link(link: EventLink, reasons: list[Reason]) -> Explanation:
     if link.state == State.FROZEN or (unmet and link.state == State.LINKED):
         step = unmet.next_step if unmet else "The next session resumes it."
         return Explanation("frozen", "Frozen", "late", next_step=step)
-    if link.state == State.DETACHED:
-        step = "Set the activity back, or bring the event back in Google, and it returns."
-        return Explanation("gone", "Removed from Google", "final", next_step=step)
     if link.state == State.INSERTING:
         return Explanation("pending", "On its way to Google", "open", next_step="The next session completes it.")
+    if is_gone and is_mine and not was_gone:
+        return Explanation("pending", "Leaving Google", "open", next_step="The next session removes the event.")
     return Explanation("in_google", "In Google", "good")
+
+
+def _of_detached(link: EventLink, reasons: list[Reason], *, returns: bool) -> Explanation:
+    if returns:
+        return Explanation("pending", "Returning to Google", "open", next_step="The next session adds it again.")
+    step = "Set the activity back, or bring the event back in Google, and it returns."
+    if first_unmet(reasons) is None:
+        reasons.append(Reason(False, "Its event is not in your Google Calendar any more.", "R14"))
+        step = "Bring the event back in Google, and the next session finds its activity."
+    return Explanation("gone", "Removed from Google", "final", next_step=step)
+
+
+def _status_word(activity: Activity) -> str:
+    return "deleted" if activity.deleted_at else "Canceled"
 
 
 def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
@@ -96,6 +121,8 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
     if elsewhere:
         text = "It is in a colleague's Google Calendar. Yours shows it once Google has invited you."
         reasons.append(Reason(False, text, "R5", "Synchronize once the invitation is in your Google Calendar."))
+    if store.presence_here(activity) is not Presence.PRESENT:
+        reasons.append(Reason(False, f"It is {_status_word(activity)}.", "R14", "Set it back, and it is sent."))
     unmet = first_unmet(reasons)
     if unmet:
         return Explanation("not_in_google", "Not in Google", "final", next_step=unmet.next_step)

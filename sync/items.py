@@ -104,11 +104,24 @@ def _bring_together(run: Run, link_id: int) -> None:
                 return
         except ChangedHere:
             continue
-        except errors.EventChangedMeanwhile:
-            store.observe_event(run, link, run.gateway.get_event(event_id=link.event_id))
-        except errors.EventGone:
-            store.observe_gone(run, link)
+        except (errors.EventChangedMeanwhile, errors.EventGone):
+            _look_afresh(run, link)
     # It changes faster than it can be looked at: it stays marked for the next session.
+
+
+def _look_afresh(run: Run, link: EventLink) -> None:
+    """
+    Ask what became of an event that is not what was seen.
+
+    That Google knows it no more counts only while the calendar itself is there to be read (R14).
+
+    :raises CalendarGone: if it is not.
+    """
+    try:
+        store.observe_event(run, link, run.gateway.get_event(event_id=link.event_id))
+    except errors.EventGone:
+        run.gateway.list_events(page_size=1, time_min=run.now.isoformat())
+        store.observe_gone(run, link)
 
 
 def _bring_once(run: Run, link: EventLink) -> bool:
@@ -323,10 +336,11 @@ def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Map
 
 
 def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Mapping[str, Any]:
-    send_updates = pair.link.send_updates or _tell(
-        run, pair.activity, has_other_guests=pair.facts.has_other_guests, due=pair.activity.due,
-        names=["status", "deleted"],
-    )  # fmt: skip
+    send_updates = pair.link.send_updates
+    if send_updates != "all":
+        others = pair.facts.has_other_guests
+        names = ["status", "deleted"]
+        send_updates = _tell(run, pair.activity, has_other_guests=others, due=pair.activity.due, names=names)
     EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
     run.gateway.delete_event(event_id=pair.link.event_id, etag=str(event.get("etag", "")), send_updates=send_updates)
     return {**event, "status": "cancelled", "etag": ""}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -35,7 +34,7 @@ class SyncSettings(models.Model):
     period_minutes = models.PositiveSmallIntegerField(_("period"), choices=PERIODS, default=60)
     sync_from = models.DateField(_("synchronize from"), default=default_sync_from)
     tag = models.ForeignKey(
-        Tag, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("synchronization tag")
+        Tag, models.RESTRICT, null=True, blank=True, related_name="+", verbose_name=_("synchronization tag")
     )
     calendar_id = models.CharField(_("calendar"), max_length=254, default="primary")
     tell_guests = models.BooleanField(_("tell guests about changes"), default=True)
@@ -344,12 +343,3 @@ class SyncOutcome(models.Model):
     @property
     def is_problem(self) -> bool:
         return self.action == self.Action.PARKED
-
-
-def json_value(value: Any) -> Any:
-    """Return a snapshot's value as JSON can hold it, for the journal."""
-    if isinstance(value, (datetime, date)):
-        return value.isoformat()
-    if isinstance(value, (set, frozenset)):
-        return sorted(value)
-    return value

@@ -65,5 +65,8 @@ def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datet
     settings = SyncSettings.objects.get(profile=profile)
     tells = settings.tell_guests and facts_in(link).has_other_guests and activity.due > now  # R17
     gateway = CalendarGateway(account=link.calendar.account, calendar_id=link.google_calendar_id)
+    # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the event
+    # by its hidden id again.
+    EventLink.objects.filter(pk=link.pk).update(activity=None, state=EventLink.State.SEEN, is_marked=False)
     gateway.delete_event(event_id=link.event_id, etag=link.etag, send_updates="all" if tells else "none")
     link.delete()

@@ -465,7 +465,7 @@ def _other_copies_live(link: EventLink) -> bool:
 
 def _answer(run: Run, link: EventLink, activity: Activity, facts: EventFacts, changes: list[FieldChange]) -> Answer:
     me = next((person for person in activity.participants.all() if person.profile_id == run.me.pk), None)
-    mine = next((change for change in changes if change.field == "response" and change.by_id == run.me.pk), None)
+    mine = last_change([change for change in changes if _is_by(run.me.pk, change)], "response")
     times = _google_times(link, facts)
     answers = (link.base_google or {}).get("answers", {})
     answer = Answer(

@@ -254,7 +254,7 @@ def settle_pair(
         _write_response(run, activity, response)
         profiles = run.profiles_for(event, store.profiles_by_email(facts.addresses))
         if pair.standing.is_organizer:
-            _write_others_answers(activity, facts, profiles, pair)
+            _write_others_answers(run, activity, facts, profiles, pair)
             _put_facts(activity, pair.link, facts, profiles)
         if not facts.is_cancelled:
             meet(run, activity, facts)
@@ -493,7 +493,9 @@ def _add_participant(
     )
 
 
-def _write_others_answers(activity: Activity, facts: EventFacts, profiles: Mapping[str, int], pair: Pair) -> None:
+def _write_others_answers(
+    run: Run, activity: Activity, facts: EventFacts, profiles: Mapping[str, int], pair: Pair
+) -> None:
     """
     Show the answers that the Organizer's copy shows, of people who have not answered here since (R10).
 
@@ -510,7 +512,32 @@ def _write_others_answers(activity: Activity, facts: EventFacts, profiles: Mappi
         is_own = participant.profile_id == pair.organized.organizer
         if is_own or answer is None or answer == participant.response or participant.response != known:
             continue
-        Participant.objects.filter(pk=participant.pk, response=participant.response).update(response=answer)
+        same = Participant.objects.filter(pk=participant.pk, response=participant.response)
+        if same.update(response=answer):
+            _note_answer_of_another(run, activity, participant, answer, pair)
+
+
+def _note_answer_of_another(run: Run, activity: Activity, participant: Participant, answer: str, pair: Pair) -> None:
+    FieldChange.objects.create(
+        activity=activity,
+        field="response",
+        before=participant.response,
+        after=answer,
+        origin=FieldChange.Origin.GOOGLE,
+        by=participant.profile,
+        at=timezone.now(),
+    )
+    run.count("updated", Here)
+    run.note(
+        SyncOutcome.Action.ANSWERED,
+        rule="R10",
+        reason=f"{participant.profile.full_name} answered in Google.",
+        item=activity.subject,
+        link=pair.link,
+        field="response",
+        here=participant.response,
+        google=answer,
+    )
 
 
 def _write_response(run: Run, activity: Activity, response: str | None) -> None:

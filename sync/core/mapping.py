@@ -149,12 +149,19 @@ def when_of(event: Mapping[str, Any], *, default_zone: str) -> When:
         if start.get("date"):
             first = date.fromisoformat(start["date"])
             last = date.fromisoformat(end["date"]) - timedelta(days=1)
-            return Days(first, max(first, last))
+            return _in_range(Days(first, max(first, last)), first, last)
         zone = known_zone(start.get("timeZone"), default_zone)
         begins, ends = _moment(start["dateTime"], zone), _moment(end["dateTime"], zone)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableEvent("Google shows no usable start and end for this event.") from error
-    return Timed(begins, max(begins, ends), zone)
+    return _in_range(Timed(begins, max(begins, ends), zone), begins, ends)
+
+
+def _in_range(when: When, *moments: date) -> When:
+    """Return the "when" if it is far enough from the ends of the calendar that every zone can show it."""
+    if any(not 1 < moment.year < 9998 for moment in moments):
+        raise UnreadableEvent("Google shows a date for this event that no calendar here can hold.")
+    return when
 
 
 def unknown_zone(event: Mapping[str, Any]) -> str:

@@ -28,10 +28,6 @@ SCOPES = ["openid", "https://www.googleapis.com/auth/userinfo.email", CALENDAR_E
 TIMEOUT = 15  # Seconds for one request; somebody is waiting for the page.
 
 
-class ConsentRefused(GoogleError):
-    """The user, or their organization, did not allow the access."""
-
-
 class EventsNotGranted(GoogleError):
     """The user allowed something, but not the events, without which nothing can be synchronized."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from cryptography.fernet import Fernet
+from django.core.management import call_command
 from django.db import connection
 
 from accounts.encryption import UnableToDecrypt, decrypt, encrypt, rotate
@@ -82,3 +83,22 @@ def encrypt_with(key: str, settings) -> str:
     token = encrypt("1//secret")
     settings.TOKEN_ENCRYPTION_KEYS = kept
     return token
+
+
+def test_the_command_moves_all_tokens_to_the_newest_key(account, settings, capsys):
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW, *settings.TOKEN_ENCRYPTION_KEYS]
+    before = ExternalAccount.objects.get().credentials
+
+    call_command("rotate_token_keys")
+
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW]
+    assert ExternalAccount.objects.get().credentials == before
+    assert "newest key: 1" in capsys.readouterr().out
+
+
+def test_the_command_names_what_no_key_opens(account, settings, capsys):
+    settings.TOKEN_ENCRYPTION_KEYS = [NEW]
+
+    call_command("rotate_token_keys")
+
+    assert account.login in capsys.readouterr().err

@@ -65,3 +65,23 @@ def test_a_form_from_elsewhere_is_refused_in_our_own_words(anna):
 
     assert page.status_code == 403
     assert "Nothing was saved" in page.content.decode()
+
+
+def test_a_form_sent_after_the_session_ended_leads_back_to_its_page(client):
+    page = client.post("/activities/synchronize-now/", headers={"Referer": "http://testserver/activities/?view=list"})
+    assert page.url == "/login/?next=%2Factivities%2F%3Fview%3Dlist"
+
+
+def test_from_elsewhere_it_leads_to_the_first_page(client):
+    page = client.post("/activities/synchronize-now/", headers={"Referer": "https://evil.example/activities/"})
+    assert page.url == "/login/?next=%2Factivities%2F"
+
+
+def test_the_log_in_page_does_not_appear_inside_another_one(client):
+    answer = client.get(
+        "/activities/synchronization/preview/",
+        headers={"HX-Request": "true", "HX-Current-URL": "http://testserver/activities/synchronization/"},
+    )
+    assert answer.status_code == 200
+    assert answer["HX-Redirect"] == "/login/?next=%2Factivities%2Fsynchronization%2F"
+    assert answer.content == b""

@@ -1375,3 +1375,20 @@ def test_a_participant_sends_what_an_organizer_without_synchronization_made(goog
     taken = session.outcomes.get(action="taken_over")
     assert (taken.rule, taken.here, taken.google) == ("R5", clara.pk, anna.pk)
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R10")
+def test_a_colleagues_answer_in_google_is_shown_counted_and_told(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    event = invite_both(google)
+    synchronize(annas)
+    google.person("boris@northfold.example").respond(event["id"], "declined")
+
+    session = synchronize(annas)
+
+    activity = only_activity()
+    assert activity.participants.get(profile=boris).response == "declined"
+    assert counts(session) == {"updated_here": 1}
+    assert session.outcomes.get().reason == "Boris answered in Google."
+    assert activity.changes.filter(field="response").get().by == boris
+    assert_quiet(google, annas)

@@ -135,6 +135,8 @@ def test_only_the_nearest_pop_up_is_ours(overrides, minutes, expected):
 @pytest.mark.parametrize(
     "broken",
     [{}, {"start": None, "end": []}, {"start": {"date": "soon"}, "end": {"date": "2026-03-09"}},
+     {"start": {"date": "9999-12-30"}, "end": {"date": "9999-12-31"}},
+     {"start": {"date": "0001-01-01"}, "end": {"date": "0001-01-02"}},
      {"start": {"dateTime": "2026-03-09T10:00:00Z"}, "end": {}}, {"start": {"dateTime": 7}, "end": {"dateTime": 8}}],
 )  # fmt: skip
 def test_an_event_without_usable_times_is_said_to_be_unreadable(broken):
