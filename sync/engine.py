@@ -13,7 +13,7 @@ from accounts.models import ExternalAccount
 from sync import items, sessions, store
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
-from sync.google.gateway import CalendarGateway
+from sync.google.gateway import CalendarGateway, Reading
 from sync.models import SyncedCalendar, SyncSession, SyncSettings
 from sync.run import LeaseLost, NotSetUp, Run
 
@@ -29,7 +29,8 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     calendar = session.calendar
     session.status, session.started_at = SyncSession.Status.RUNNING, now
     session.save(update_fields=["status", "started_at"])
-    status, listed = SyncSession.Status.FAILED, False
+    status: str = SyncSession.Status.FAILED
+    listed = False
     current: Run | None = None
     try:
         current = begin(calendar=calendar, session=session, key=key, now=now, gateway=gateway)
@@ -114,7 +115,7 @@ def _observe(run: Run) -> None:
     store.mark_what_is_due(run)
 
 
-def reading(run: Run) -> dict[str, str]:
+def reading(run: Run) -> Reading:
     """Return the arguments of the next page."""
     calendar = run.calendar
     start = "" if calendar.sync_token else window_start_for_google(run.window).isoformat()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
@@ -42,9 +43,9 @@ def bring_all_together(run: Run) -> str:
     links, activities = store.marked_links(run), store.marked_activities(run)
     run.session.items_total = len(links) + len(activities)
     for link_id in links:
-        _item(run, lambda link_id=link_id: _bring_together(run, link_id), link_id=link_id)
+        _item(run, functools.partial(_bring_together, run, link_id), link_id=link_id)
     for mark in activities:
-        _item(run, lambda mark=mark: _bring_activity(run, mark), mark=mark)
+        _item(run, functools.partial(_bring_activity, run, mark), mark=mark)
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
         run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
@@ -52,7 +53,7 @@ def bring_all_together(run: Run) -> str:
         return SyncSession.Status.NEEDS_CONFIRMATION
     run.removals_allowed = True
     for link_id in run.deferred:
-        _item(run, lambda link_id=link_id: _bring_together(run, link_id), link_id=link_id)
+        _item(run, functools.partial(_bring_together, run, link_id), link_id=link_id)
     has_problems = any(outcome.is_problem for outcome in run.outcomes)
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 
@@ -485,7 +486,7 @@ def _park(
 
     An activity without a link yet is tried again by the daily comparison, or when it changes.
     """
-    link = EventLink.objects.select_related("activity").filter(pk=link_id).first()
+    link = EventLink.objects.select_related("activity").filter(pk=link_id).first()  # type: ignore[misc] # None finds nothing.
     with run.transaction():
         if link:
             item = link.activity.subject if link.activity else str(link.event.get("summary", ""))

@@ -13,7 +13,7 @@ from sync.core import decide as core
 from sync.core import mapping
 from sync.core.eligibility import why_not_imported, window_start_for_google
 from sync.google import errors
-from sync.google.gateway import CalendarGateway
+from sync.google.gateway import CalendarGateway, Reading
 from sync.items import REPEATS, is_to_be_added, placed_for
 from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncSession
 from sync.run import Run, facts_in
@@ -71,7 +71,7 @@ def preview(*, calendar: SyncedCalendar, now: datetime, gateway: CalendarGateway
     return Preview(planned, current.gateway.requests_made)
 
 
-def _all_pages(run: Run, arguments: dict[str, str]) -> list[dict[str, Any]]:
+def _all_pages(run: Run, arguments: Reading) -> list[dict[str, Any]]:
     """Return every page that a session would read, without storing any (R21)."""
     try:
         pages = [run.gateway.list_events(**arguments)]

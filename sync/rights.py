@@ -22,7 +22,7 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
         return None
     if activity.google_read_only_reason:
         return activity.google_read_only_reason
-    if activity.is_collective and activity.organizer_id not in (None, profile.pk):
+    if activity.is_collective and activity.organizer and activity.organizer != profile:
         return _("This meeting runs by the Google Calendar of %(name)s. Only the Organizer changes it.") % {
             "name": activity.organizer.full_name
         }

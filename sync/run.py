@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,7 +77,7 @@ class Run:
             self._tag = mine.first() or Tag.objects.create(kind=Tag.Kind.PRIVATE, owner=self.me, name=OWN_TAG)
         return self._tag
 
-    def profiles_for(self, event: dict[str, Any], directory: dict[str, int]) -> dict[str, int]:
+    def profiles_for(self, event: Mapping[str, Any], directory: dict[str, int]) -> dict[str, int]:
         """Return who is behind the addresses of an event, this user's own copies of it included (R7)."""
         facts = facts_of(event)
         own = {self.login} | {guest.address for guest in facts.guests if guest.is_self}

@@ -43,7 +43,7 @@ def wake_worker(session: SyncSession) -> None:
     """Tell a worker that a session waits. The row is the truth; a lost message is sent again by the dispatcher."""
     from sync import tasks
 
-    tasks.run_session.delay_on_commit(session_id=session.pk)
+    tasks.run_session.delay_on_commit(session_id=session.pk)  # type: ignore[attr-defined] # Celery adds it for Django.
 
 
 def recover(*, now: datetime) -> list[SyncSession]:

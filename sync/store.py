@@ -235,11 +235,14 @@ def marked_activities(run: Run) -> list[ActivityMark]:
 # --- Loading -----------------------------------------------------------------------------------------------------
 
 
-def load_activity(activity_id: int, *, lock: bool = False) -> Activity:
-    """Return an activity with everything a snapshot needs; with `lock`, nobody else changes it until the commit."""
-    rows = Activity.objects.locked() if lock else Activity.objects
-    related = rows.select_related("organizer", "owner") if not lock else rows
-    return related.prefetch_related("participants", "tags").get(pk=activity_id)
+def load_activity(activity_id: int | None, *, lock: bool = False) -> Activity:
+    """
+    Return an activity with everything a snapshot needs; with `lock`, nobody else changes it until the commit.
+
+    :raises Activity.DoesNotExist: if there is none, or the link it was asked for has none.
+    """
+    rows = Activity.objects.locked() if lock else Activity.objects.select_related("organizer", "owner")
+    return rows.prefetch_related("participants", "tags").get(pk=activity_id)  # type: ignore[misc] # None finds nothing.
 
 
 def snapshot_here(activity: Activity, *, addresses: Mapping[int, str], organizer: int | None) -> Snapshot:
@@ -457,9 +460,8 @@ def _is_by(organizer: int | None, change: FieldChange | None) -> bool:
 
 def _other_copies_live(link: EventLink) -> bool:
     """Whether somebody else's copy is known not to be cancelled, through an account that still tells us (R14)."""
-    others = EventLink.objects.filter(
-        activity_id=link.activity_id, calendar__account__status=ExternalAccount.Status.CONNECTED
-    ).exclude(pk=link.pk)
+    telling = EventLink.objects.filter(calendar__account__status=ExternalAccount.Status.CONNECTED)
+    others = telling.filter(activity=link.activity).exclude(pk=link.pk)
     return any(other.event and other.event.get("status") != "cancelled" for other in others)
 
 

@@ -269,7 +269,7 @@ def settle_pair(
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         presence = _presence_after(pair, status, revive=revive)
-        if holds and pair.here.base:
+        if holds and pair.here.base and base_here:
             base_here = replace(base_here, people=pair.here.base.people)
         keeps_base = False
         if revive or state or pair.link.state != EventLink.State.LINKED:

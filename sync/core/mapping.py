@@ -238,9 +238,10 @@ def insert_body(snapshot: Snapshot, *, event_id: str, hidden_id: str, guests: It
 
 def when_body(when: When, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
     """Return `start` and `end` for a request."""
+    body: dict[str, dict[str, Any]]
     if isinstance(when, Days):
         body = {"start": {"date": when.first.isoformat()}, "end": {"date": _exclusive(when.last)}}
-        other = {"dateTime": None, "timeZone": None}
+        other: dict[str, Any] = {"dateTime": None, "timeZone": None}
     else:
         zone = zoneinfo.ZoneInfo(when.time_zone)
         body = {

@@ -7,7 +7,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypedDict
 
 import httplib2
 from django.conf import settings
@@ -20,6 +20,14 @@ TIMEOUT = 30  # Seconds for one answer of Google's.
 PAGE_SIZE = 2500  # The most that Google lists at once.
 PATIENCE = 20.0  # Seconds that one session spends waiting between repeated calls (R20).
 ATTEMPTS = 4
+
+
+class Reading(TypedDict):
+    """What decides which page of `events.list` comes next."""
+
+    sync_token: str
+    page_token: str
+    time_min: str
 
 
 class CalendarGateway:

@@ -1392,3 +1392,25 @@ def test_a_colleagues_answer_in_google_is_shown_counted_and_told(google, anna, a
     assert session.outcomes.get().reason == "Boris answered in Google."
     assert activity.changes.filter(field="response").get().by == boris
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14", "R20")
+@pytest.mark.parametrize("is_calendar_there", [True, False])
+def test_an_event_unknown_at_the_write_is_gone_only_while_its_calendar_is_there(google, anna, annas, is_calendar_there):
+    activity = tagged(anna)
+    synchronize(annas)
+    change(activity, anna, location="Room 9")
+    google.fail(status=404, reason="notFound", method="PATCH", path="/events/")
+    google.fail(status=404, reason="notFound", method="GET", path=r"/events/\w", times=2)
+    if not is_calendar_there:
+        google.fail(status=404, reason="notFound", method="GET", path=r"/events$", skip=1)
+
+    session = synchronize(annas)
+
+    if is_calendar_there:  # The change outlives the deletion: the event returns as its next incarnation.
+        assert (session.status, fresh(activity).status) == ("succeeded", "not_started")
+        assert EventLink.objects.get().incarnation == 1
+    else:
+        assert (session.status, fresh(activity).status) == ("failed", "not_started")
+        assert "Choose another calendar" in session.error
+        assert EventLink.objects.get().event["status"] == "confirmed"
