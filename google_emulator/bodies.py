@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from google_emulator import errors, events, recurrence, times
+from google_emulator import errors, events
 from google_emulator.accounts import Calendar
-from google_emulator.copies import Copy
 from google_emulator.events import Body
 from google_emulator.writes import Write
 
@@ -79,29 +78,6 @@ def inherited(body: Body, *, old: Body, new: Body, names: set[str]) -> Body:
             result.pop(name, None)
             if name in new:
                 result[name] = new[name]
-    return result
-
-
-def trimmed(line: str, at: times.When) -> str:
-    """Return a rule line that ends before an occurrence."""
-    if not line.upper().startswith("RRULE:"):
-        return line
-    parts = [part for part in line[6:].split(";") if not part.upper().startswith(("UNTIL=", "COUNT="))]
-    return "RRULE:" + ";".join([*parts, f"UNTIL={recurrence.until_before(at)}"])
-
-
-def without_past(lines: list[str], master: Copy, at: times.When) -> list[str]:
-    """Return the lines of the second part of a split series: a count is less by what the first part has had."""
-    past = 0
-    for when in recurrence.occurrences(master.body["start"], lines):
-        if (when.get("date") or when["dateTime"]) >= (at.get("date") or at["dateTime"]):
-            break
-        past += 1
-    result = []
-    for line in lines:
-        parts = line.split(";")
-        counted = [f"COUNT={int(part[6:]) - past}" if part.upper().startswith("COUNT=") else part for part in parts]
-        result.append(";".join(counted))
     return result
 
 

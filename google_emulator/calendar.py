@@ -198,7 +198,7 @@ class CalendarStore:
             body = {name: old[name] for name in events.IDENTITY if name in old} | self._checked(merged, calendar)
             body["iCalUID"] = f"{new_id}@google.com"
             if "recurrence" not in changes:
-                body["recurrence"] = bodies.without_past(old["recurrence"], master, at)
+                body["recurrence"] = recurrence.divided(old["start"], old["recurrence"], at)[1]
             meeting, said = secrets.token_hex(8), changes.get("attendees") or []
             known = old.get("attendees", [])
             self._settle_attendees(body, old=known, sent=said, me=calendar.id, meeting=meeting, write=write)
@@ -227,7 +227,7 @@ class CalendarStore:
         return master, found
 
     def _trim(self, master: Copy, at: times.When, *, write: Write, change: Change) -> None:
-        lines = [bodies.trimmed(line, at) for line in master.body["recurrence"]]
+        lines, _ = recurrence.divided(master.body["start"], master.body["recurrence"], at)
         body = master.body | {"recurrence": lines}
         self._meetings.write_shared(master, body, write=write, change=change, bump=False)
 

@@ -129,14 +129,14 @@ class GuestWrites:
 
     def check_revival(self, copy: Copy) -> None:
         """:raises ApiError: 403 if a deleted event cannot come back, or not for this person."""
-        if self._behavior.revival == "forbidden":
+        if self._behavior.revival == "forbidden" or copy.bare:  # A bare row is of no occurrence of its series.
             raise errors.ApiError("forbidden")
         if copy.organized_here:
             return
         organizers = self._meetings.organizers_copy(copy)
-        if organizers is None:
+        if organizers is None and not self._meetings.is_organizer_here(copy):
             return
-        if organizers.cancelled or not self._meetings.invites(organizers, copy.calendar_id):
+        if organizers is None or organizers.cancelled or not self._meetings.invites(organizers, copy.calendar_id):
             raise errors.ApiError("forbidden")
 
     def invite_again(self, copy: Copy, change: Change) -> None:

@@ -78,11 +78,13 @@ class Meetings:
 
     def organizers_copy(self, copy: Copy) -> Copy | None:
         """Return the organizer's copy if the organizer's calendar is here; of an occurrence, made up if need be."""
-        email = copy.body["organizer"]["email"].lower()
-        if email not in self._directory.calendars:
+        if not self.is_organizer_here(copy):
             return None
-        row = self.table(email).find(copy.id)
+        row = self.table(copy.body["organizer"]["email"].lower()).find(copy.id)
         return row if row is not None and row.meeting == copy.meeting else None
+
+    def is_organizer_here(self, copy: Copy) -> bool:
+        return copy.body["organizer"]["email"].lower() in self._directory.calendars
 
     def guests_of(self, copy: Copy) -> set[str]:
         """Return the addresses of all guests but the organizer, those of groups as they are."""

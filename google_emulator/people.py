@@ -104,6 +104,13 @@ class Person:
         )
         return self.event(copy.id)
 
+    def move(self, event_id: str, *, to: str) -> None:
+        """Put an event or a series on another of the own calendars. :raises ApiError: for what cannot be moved."""
+        destination, _ = self._store.directory.calendar_for(calendar_id=to, email=self.email)
+        self._store.move(
+            calendar=self.calendar, event_id=event_id, destination=destination, write=self._write(notify=True)
+        )
+
     def event(self, event_id: str) -> Body:
         """Return an event as this calendar shows it, a deleted one too. :raises ApiError: 404."""
         with self._store.lock:

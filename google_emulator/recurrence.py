@@ -90,6 +90,51 @@ def until_before(when: When) -> str:
     return (midnight.astimezone(UTC) - timedelta(seconds=1)).strftime("%Y%m%dT%H%M%SZ")
 
 
+def divided(start: When, lines: Sequence[str], at: When) -> tuple[list[str], list[str]]:
+    """Return the lines of a series before an occurrence, and those from it on; a count is shared between them."""
+    first, cut = _local_start(start), _local_start(at)
+    before, after = [], []
+    for line in lines:
+        name = line.upper().partition(":")[0].partition(";")[0]
+        if name == "RRULE":
+            past, goes_on = _around(line, start=start, first=first, cut=cut)
+            before.append(_ended(line, at) if goes_on else line)
+            after += [_counted_on(line, past)] if goes_on else []
+        elif name == "RDATE":
+            head, _, values = line.partition(":")
+            dates = [(value, next(_moments(f"{head[5:]}:{value}", start, first))) for value in values.split(",")]
+            for part, kept in (
+                (before, [value for value, moment in dates if moment < cut]),
+                (after, [value for value, moment in dates if moment > cut]),
+            ):
+                part += [f"{head}:{','.join(kept)}"] if kept else []
+        else:
+            before.append(line)
+            after.append(line)
+    return before, after
+
+
+def _around(line: str, *, start: When, first: datetime, cut: datetime) -> tuple[int, bool]:
+    """Return how often a rule hits before a moment, and whether it does so from then on."""
+    past = 0
+    for moment in rrulestr(_naive_rule(line[6:], start), dtstart=first):
+        if moment >= cut:
+            return past, True
+        past += 1
+    return past, False
+
+
+def _ended(line: str, at: When) -> str:
+    """Return a rule that ends before an occurrence."""
+    parts = [part for part in line[6:].split(";") if not part.upper().startswith(("UNTIL=", "COUNT="))]
+    return "RRULE:" + ";".join([*parts, f"UNTIL={until_before(at)}"])
+
+
+def _counted_on(line: str, past: int) -> str:
+    parts = line.split(";")
+    return ";".join(f"COUNT={int(part[6:]) - past}" if part.upper().startswith("COUNT=") else part for part in parts)
+
+
 def _key(when: When) -> str:
     return when.get("date") or when["dateTime"]
 

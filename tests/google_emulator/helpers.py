@@ -50,8 +50,8 @@ def delete(events: Any, event_id: str, **arguments: Any) -> Any:
     return events.delete(calendarId="primary", eventId=event_id, **arguments).execute()
 
 
-def page(events: Any, **arguments: Any) -> Any:
-    return events.list(calendarId="primary", **arguments).execute()
+def page(events: Any, *, calendarId: str = "primary", **arguments: Any) -> Any:  # noqa: N803  As Google has it.
+    return events.list(calendarId=calendarId, **arguments).execute()
 
 
 def everything(events: Any, **arguments: Any) -> tuple[list[Any], str | None]:

@@ -16,6 +16,7 @@ def ask(google, token: str | None) -> requests.Response:
     return requests.get(f"{google.url}/calendar/v3/calendars/primary/events", headers=headers, timeout=5)
 
 
+@pytest.mark.checklist(24)
 def test_without_a_good_token_there_is_no_way_in(google):
     expired = google.grant(ANNA, [f"{SCOPE}calendar.events"])["access_token"]
     google.expire_access_tokens()
@@ -32,6 +33,7 @@ def test_without_a_good_token_there_is_no_way_in(google):
         )
 
 
+@pytest.mark.checklist(24)
 def test_a_missing_scope_is_told_in_the_newer_form(google):
     answer = ask(google, google.grant(ANNA, LIST)["access_token"])
     error = answer.json()["error"]
@@ -60,17 +62,20 @@ def test_events_do_not_open_the_calendar_list_nor_calendars(google, client):
             request.execute()
 
 
+@pytest.mark.checklist(24)
 def test_other_peoples_calendars_and_unknown_ones_are_not_found(google, anna):
     for calendar_id in (BORIS, "nobody@x.example"):
         with refused(404, "notFound"):
             anna.list(calendarId=calendar_id).execute()
 
 
+@pytest.mark.checklist(28)
 def test_the_primary_calendar_goes_by_two_names(google, anna):
     event = insert(anna, timed())
     assert anna.get(calendarId=ANNA, eventId=event["id"]).execute() == event
 
 
+@pytest.mark.checklist(24)
 def test_a_reader_reads_and_does_not_write(google, anna, boris):
     google.share_calendar(ANNA, with_email=BORIS, role="reader")
     insert(anna, timed("Open"))

@@ -41,6 +41,7 @@ def test_people_and_their_events(google, control):
     assert control("GET", "mail") == {"mail": []}
 
 
+@pytest.mark.checklist(10)
 def test_a_series_and_its_split(google, control):
     mine = f"people/{ANNA}/events"
     series = control("POST", mine, **timed(recurrence=["RRULE:FREQ=WEEKLY;COUNT=4"]))

@@ -15,6 +15,7 @@ from .conftest import ANNA
 from .helpers import everything, get, insert, page, patch, refused, timed
 
 
+@pytest.mark.checklist(25)
 @pytest.mark.parametrize(
     ("fault", "status", "reason", "domain"),
     [
@@ -55,6 +56,7 @@ def test_retry_after_is_sent(google, anna):
     assert caught.value.resp["retry-after"] == "17"
 
 
+@pytest.mark.checklist(25)
 def test_an_error_after_the_write_leaves_the_write(google, anna):
     google.fail(status=500, when="after", method="POST")
     with refused(500, "backendError"):
@@ -63,6 +65,7 @@ def test_an_error_after_the_write_leaves_the_write(google, anna):
         insert(anna, timed(id="aaaaa00001"))
 
 
+@pytest.mark.checklist(25)
 def test_an_edge_page_is_not_json(google, anna):
     google.fail("html", status=502)
     with pytest.raises(HttpError) as caught:
@@ -71,6 +74,7 @@ def test_an_edge_page_is_not_json(google, anna):
     assert caught.value.content.startswith(b"<!DOCTYPE html>")
 
 
+@pytest.mark.checklist(25)
 @pytest.mark.parametrize(("when", "stored"), [("before", 0), ("after", 1)])
 def test_no_answer_in_time(google, client, when, stored):
     events = client(ANNA).events()
@@ -83,6 +87,7 @@ def test_no_answer_in_time(google, client, when, stored):
     assert len(everything(events)[0]) == stored
 
 
+@pytest.mark.checklist(25)
 @pytest.mark.parametrize(("when", "stored"), [("before", 0), ("after", 1)])
 def test_a_connection_reset(google, anna, when, stored):
     google.fail("reset", when=when, method="POST", times=5)
@@ -100,6 +105,7 @@ def test_httplib2_repeats_a_reset_request_by_itself(google, anna):
     assert google.requests.count(method="POST", path="/events$") == 2
 
 
+@pytest.mark.checklist(25)
 def test_half_a_body_arrives_as_text(google, anna):
     google.fail("truncate")
     assert isinstance(page(anna), str)

@@ -37,6 +37,7 @@ def test_an_empty_calendar_gives_an_envelope_and_a_sync_token(google, anna):
     assert "nextPageToken" not in answer
 
 
+@pytest.mark.checklist(1)
 def test_a_page_holds_a_page_token_or_a_sync_token_never_both(google, anna):
     google.fill(ANNA, [timed(f"Event {number}") for number in range(5)])
 
@@ -51,11 +52,13 @@ def test_a_page_holds_a_page_token_or_a_sync_token_never_both(google, anna):
     assert "nextPageToken" not in third
 
 
+@pytest.mark.checklist(1)
 def test_a_page_that_is_just_full_is_the_last(google, anna):
     google.fill(ANNA, [timed("One"), timed("Two")])
     assert "nextPageToken" not in page(anna, maxResults=2)
 
 
+@pytest.mark.checklist(1)
 def test_a_page_may_be_empty_and_not_the_last(google, anna):
     google.fill(ANNA, [timed(f"Event {number}") for number in range(4)])
     rows, _ = everything(anna)
@@ -74,6 +77,7 @@ def test_the_default_page_has_250_rows_and_the_largest_2500(google, anna):
     assert len(page(anna, maxResults=9999)["items"]) == 2500
 
 
+@pytest.mark.checklist(3)
 def test_what_changes_between_two_pages_is_in_the_delta_afterwards(google, anna):
     google.fill(ANNA, [timed(f"Event {number}") for number in range(4)])
     first = page(anna, maxResults=2)
@@ -85,6 +89,7 @@ def test_what_changes_between_two_pages_is_in_the_delta_afterwards(google, anna)
     assert [row["summary"] for row in delta["items"]] == ["Changed meanwhile"]
 
 
+@pytest.mark.checklist(3)
 def test_a_delta_has_each_changed_event_once_in_its_last_state(google, anna):
     event, other = insert(anna, timed("Old")), insert(anna, timed("Untouched"))
     delta = Delta(anna)
@@ -98,6 +103,7 @@ def test_a_delta_has_each_changed_event_once_in_its_last_state(google, anna):
     assert get(anna, other["id"])["etag"] == other["etag"]
 
 
+@pytest.mark.checklist(3)
 def test_a_delta_comes_in_pages_too(google, anna):
     delta = Delta(anna)
     google.fill(ANNA, [timed(f"Event {number}") for number in range(5)])
@@ -110,6 +116,7 @@ def test_a_delta_comes_in_pages_too(google, anna):
     assert page(anna, syncToken=second["nextSyncToken"])["items"] == []
 
 
+@pytest.mark.checklist(6)
 def test_a_created_and_deleted_event_comes_as_a_stub(google, anna):
     delta = Delta(anna)
     event = insert(anna, timed())
@@ -120,6 +127,7 @@ def test_a_created_and_deleted_event_comes_as_a_stub(google, anna):
     assert row == {"kind": "calendar#event", "etag": row["etag"], "id": event["id"], "status": "cancelled"}
 
 
+@pytest.mark.checklist(6)
 def test_deleted_events_are_listed_only_on_demand(google, anna):
     event = insert(anna, timed("Gone"))
     delete(anna, event["id"])
@@ -129,6 +137,7 @@ def test_deleted_events_are_listed_only_on_demand(google, anna):
     assert (row["status"], row["summary"]) == ("cancelled", "Gone"), "the organizer's calendar keeps the details"
 
 
+@pytest.mark.checklist(2)
 @pytest.mark.parametrize("parameter", FORBIDDEN_WITH_A_TOKEN, ids=lambda each: next(iter(each)))
 def test_a_sync_token_refuses_a_search_beside_it(google, anna, parameter):
     token = page(anna)["nextSyncToken"]
@@ -136,6 +145,7 @@ def test_a_sync_token_refuses_a_search_beside_it(google, anna, parameter):
         page(anna, syncToken=token, **parameter)
 
 
+@pytest.mark.checklist(4)
 @pytest.mark.parametrize("token", ["nonsense", "CPDAlvWDx70CEPDAlvWDx70CGAU=", "ä"])
 def test_a_malformed_sync_token_is_invalid(google, anna, token):
     with refused(400, "invalid") as refusal:
@@ -148,6 +158,7 @@ def test_a_sync_token_of_another_calendar_is_invalid(google, anna, boris):
         page(anna, syncToken=page(boris)["nextSyncToken"])
 
 
+@pytest.mark.checklist(4)
 def test_an_expired_sync_token_asks_for_a_full_sync(google, anna):
     token = page(anna)["nextSyncToken"]
     google.expire_sync_tokens(ANNA)
@@ -165,6 +176,7 @@ def test_expiring_one_calendars_tokens_leaves_the_others(google, anna, boris):
     assert page(boris, syncToken=token)["items"] == []
 
 
+@pytest.mark.checklist(5)
 @pytest.mark.parametrize(
     "search",
     [
@@ -182,6 +194,7 @@ def test_a_search_gives_no_sync_token(google, anna, search):
     assert "nextPageToken" not in answer
 
 
+@pytest.mark.checklist(5)
 def test_a_sync_token_remembers_the_window(google, anna):
     inside = insert(anna, timed("Inside", "2026-05-04T10:00:00", "2026-05-04T11:00:00"))
     outside = insert(anna, timed("Outside", "2026-01-04T10:00:00", "2026-01-04T11:00:00"))
@@ -213,6 +226,7 @@ def test_a_deletion_outside_the_window_is_not_reported(google, anna):
     assert delta.rows() == []
 
 
+@pytest.mark.checklist(22)
 @pytest.mark.parametrize(
     ("window", "found"),
     [
@@ -244,6 +258,7 @@ def test_a_moment_needs_an_offset(google, anna, moment):
         page(anna, timeMin=moment)
 
 
+@pytest.mark.checklist(22)
 def test_order_by_start_needs_single_events(google, anna):
     with refused(400, "badRequest") as refusal:
         page(anna, orderBy="startTime")
@@ -283,6 +298,7 @@ def test_updated_min_shows_deleted_events_too(google, anna):
     assert [row["status"] for row in page(anna, updatedMin=since)["items"]] == ["cancelled"]
 
 
+@pytest.mark.checklist(29)
 def test_event_types_are_filtered(google, anna):
     insert(anna, timed("Plain"))
     insert(anna, timed("Away", eventType="outOfOffice"))
@@ -291,6 +307,7 @@ def test_event_types_are_filtered(google, anna):
     assert [row["summary"] for row in page(anna, eventTypes=["default", "fromGmail"])["items"]] == ["Plain"]
 
 
+@pytest.mark.checklist(29)
 def test_the_filter_of_types_belongs_to_the_sync_token(google, anna):
     delta = Delta(anna, eventTypes=["default"])
     insert(anna, timed("Away", eventType="outOfOffice"))
@@ -327,6 +344,7 @@ def test_max_attendees_cuts_the_list_but_keeps_oneself(google, anna, boris):
     assert "attendeesOmitted" not in get(boris, event["id"])
 
 
+@pytest.mark.checklist(12)
 def test_an_unchanged_list_is_not_sent_again(google, anna):
     insert(anna, timed())
     request = anna.list(calendarId="primary")

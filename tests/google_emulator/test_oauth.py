@@ -73,6 +73,7 @@ def token_request(google, **form: str) -> requests.Response:
 # Consent
 
 
+@pytest.mark.checklist(26)
 def test_the_whole_way(google, client):
     flow = make_flow(google)
     url, state = flow.authorization_url(access_type="offline", prompt="consent", login_hint=ANNA)
@@ -122,6 +123,7 @@ def test_cancelling_leads_back_with_access_denied(google):
     assert query_of(agree(url, decision="cancel")) == {"error": "access_denied", "state": state}
 
 
+@pytest.mark.checklist(26)
 def test_unticked_scopes_are_not_granted(google, client):
     flow = connect(google, scopes=[LIST])
     assert set(flow.credentials.granted_scopes) == set(WANTED) - {EVENTS}
@@ -178,6 +180,7 @@ def test_include_granted_scopes_brings_the_earlier_ones(google):
 # Codes and tokens
 
 
+@pytest.mark.checklist(26)
 def test_a_refresh_token_comes_at_the_first_consent_or_when_asked_to_consent(google):
     assert connect(google, prompt="select_account").credentials.refresh_token
     assert connect(google, prompt="select_account").credentials.refresh_token is None
@@ -185,6 +188,7 @@ def test_a_refresh_token_comes_at_the_first_consent_or_when_asked_to_consent(goo
     assert connect(google, prompt="consent", access_type="online").credentials.refresh_token is None
 
 
+@pytest.mark.checklist(26)
 def test_credentials_may_come_in_the_body(google):
     flow = make_flow(google)
     url, _ = flow.authorization_url()
@@ -192,6 +196,7 @@ def test_credentials_may_come_in_the_body(google):
     assert flow.fetch_token(code=code, include_client_id=True)["access_token"]
 
 
+@pytest.mark.checklist(26)
 def test_a_code_works_once(google):
     flow = make_flow(google)
     url, _ = flow.authorization_url()
@@ -210,6 +215,7 @@ def test_a_code_lasts_minutes(google):
         flow.fetch_token(code=code)
 
 
+@pytest.mark.checklist(26)
 @pytest.mark.parametrize("verifier", ["", "x" * 60])
 def test_the_verifier_is_checked(google, verifier):
     flow = make_flow(google)
@@ -219,6 +225,7 @@ def test_the_verifier_is_checked(google, verifier):
         flow.fetch_token(code=query_of(agree(url))["code"])
 
 
+@pytest.mark.checklist(26)
 def test_a_wrong_secret_is_refused(google):
     url, _ = make_flow(google).authorization_url()
     flow = make_flow(google, secret="wrong")
@@ -282,6 +289,7 @@ def test_access_tokens_can_be_expired_on_demand(google, client):
         page(events)
 
 
+@pytest.mark.checklist(26)
 @pytest.mark.parametrize("kind", ["access_token", "refresh_token"])
 def test_revoking_one_token_ends_every_grant_of_the_person_to_the_client(google, kind):
     first, second, boris = google.grant(ANNA, WANTED), google.grant(ANNA, WANTED), google.grant(BORIS, WANTED)

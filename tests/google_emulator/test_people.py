@@ -19,6 +19,7 @@ def meeting(google, anna):
     return insert(anna, timed("Review", attendees=guests(ANNA, BORIS, CLARA, PETER)))
 
 
+@pytest.mark.checklist(15)
 def test_a_guests_calendar_gets_a_copy(google, anna, boris):
     delta = Delta(boris)
     event = insert(anna, timed("Review", attendees=guests(BORIS, PETER), location="Room", visibility="private"))
@@ -53,6 +54,7 @@ def test_nobody_answers_for_somebody_else(google, anna, boris):
     assert answers(get(boris, event["id"])) == {BORIS: "needsAction"}
 
 
+@pytest.mark.checklist(16)
 @pytest.mark.parametrize("omitted", [True, False])
 def test_a_guests_answer_reaches_everybody(google, anna, boris, clara, meeting, omitted):
     at_annas, at_claras = Delta(anna), Delta(clara)
@@ -80,6 +82,7 @@ def test_the_organizers_change_reaches_the_guests(google, anna, boris, meeting):
     assert (row["summary"], row["description"]) == ("New", "Notes")
 
 
+@pytest.mark.checklist(19)
 def test_what_is_the_organizers_own_does_not_reach_the_guests(google, anna, boris, meeting):
     delta = Delta(boris)
     own = {
@@ -94,6 +97,7 @@ def test_what_is_the_organizers_own_does_not_reach_the_guests(google, anna, bori
     assert not own.keys() - {"reminders"} & get(boris, meeting["id"]).keys()
 
 
+@pytest.mark.checklist(19)
 def test_what_is_a_guests_own_stays_there_also_after_the_organizers_change(google, anna, boris, meeting):
     at_annas = Delta(anna)
     own = {
@@ -113,6 +117,7 @@ def test_what_is_a_guests_own_stays_there_also_after_the_organizers_change(googl
     assert {name: copy[name] for name in own} == own
 
 
+@pytest.mark.checklist(19)
 def test_shared_properties_reach_everybody_from_anybody(google, anna, boris, clara, meeting):
     patch(anna, meeting["id"], {"extendedProperties": {"shared": {"a": "1"}}})
     assert get(boris, meeting["id"])["extendedProperties"] == {"shared": {"a": "1"}}
@@ -121,6 +126,7 @@ def test_shared_properties_reach_everybody_from_anybody(google, anna, boris, cla
     assert get(clara, meeting["id"])["extendedProperties"] == {"shared": {"a": "2"}}
 
 
+@pytest.mark.checklist(17)
 def test_a_guest_without_rights_changes_only_the_own_copy(google, anna, boris, meeting):
     changed = patch(boris, meeting["id"], {"summary": "Mine", "location": "Elsewhere"})
     assert (changed["summary"], changed["location"]) == ("Mine", "Elsewhere")
@@ -140,6 +146,7 @@ def test_an_answer_of_somebody_else_leaves_local_edits(google, boris, clara, mee
     assert answers(get(boris, meeting["id"]))[CLARA] == "accepted"
 
 
+@pytest.mark.checklist(17)
 def test_guest_edits_can_be_forbidden(google, boris, meeting):
     google.behavior.guest_edits = "forbidden"
     with refused(403, "forbiddenForNonOrganizer"):
@@ -170,6 +177,7 @@ def test_a_guest_with_rights_changes_it_for_everybody(google, anna, boris, clara
     assert get(clara, event["id"])["status"] == "cancelled"
 
 
+@pytest.mark.checklist(17)
 @pytest.mark.parametrize("right", ["guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests"])
 def test_a_guest_cannot_change_the_guests_rights(google, boris, meeting, right):
     with refused(403, "forbiddenForNonOrganizer") as refusal:
@@ -178,6 +186,7 @@ def test_a_guest_cannot_change_the_guests_rights(google, boris, meeting, right):
     assert refusal.message == "Shared properties can only be changed by the organizer of the event."
 
 
+@pytest.mark.checklist(17)
 def test_a_guests_update_has_to_repeat_the_rights(google, boris, meeting):
     body = timed("Mine", attendees=[{"email": BORIS, "responseStatus": "accepted"}])
     with refused(403, "forbiddenForNonOrganizer"):
@@ -239,6 +248,7 @@ def test_adding_and_removing_guests(google, anna, boris, clara):
     assert [row["status"] for row in at_boris.rows()] == ["confirmed"], "invited again"
 
 
+@pytest.mark.checklist(18)
 def test_a_guest_who_deletes_declines(google, anna, boris, clara, meeting):
     at_annas, at_boris = Delta(anna), Delta(boris)
     delete(boris, meeting["id"])
@@ -255,6 +265,7 @@ def test_a_guest_who_patches_to_cancelled_declines_too(google, anna, boris, meet
     assert answers(get(anna, meeting["id"]))[BORIS] == "declined"
 
 
+@pytest.mark.checklist(18)
 def test_the_organizers_deletion_reaches_the_guests(google, anna, boris, meeting):
     delta = Delta(boris)
     delete(anna, meeting["id"])
@@ -262,6 +273,7 @@ def test_the_organizers_deletion_reaches_the_guests(google, anna, boris, meeting
     assert row == {"kind": "calendar#event", "etag": row["etag"], "id": meeting["id"], "status": "cancelled"}
 
 
+@pytest.mark.checklist(18)
 @pytest.mark.parametrize(("updates", "status"), [("none", "confirmed"), ("all", "cancelled")])
 def test_a_silent_deletion_can_leave_the_guests_copies(google, anna, boris, meeting, updates, status):
     google.behavior.silent_delete_keeps_copies = True
@@ -309,6 +321,7 @@ def test_source_is_the_creators(google, anna, boris, meeting):
     assert "source" not in get(boris, meeting["id"])
 
 
+@pytest.mark.checklist(17)
 def test_an_import_over_an_invitation_has_to_repeat_the_rights(google, boris, meeting):
     body = timed("Mine", iCalUID=meeting["iCalUID"])
     with refused(403, "forbiddenForNonOrganizer"):

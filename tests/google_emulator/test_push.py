@@ -59,6 +59,7 @@ def heard(google, listener):
     return [(head["x-goog-resource-state"], int(head["x-goog-message-number"])) for head, _ in listener.heard]
 
 
+@pytest.mark.checklist(23)
 def test_a_channel_is_opened_and_says_so(google, anna, listener, wish):
     google.clock.set(google.clock.now())
     answer = watch(anna, wish)
@@ -79,6 +80,7 @@ def test_a_channel_is_opened_and_says_so(google, anna, listener, wish):
     assert head["x-goog-channel-expiration"].endswith("GMT")
 
 
+@pytest.mark.checklist(23)
 def test_every_change_is_announced_ones_own_too(google, anna, boris, listener, wish):
     watch(anna, wish)
     insert(anna, timed())
@@ -87,6 +89,7 @@ def test_every_change_is_announced_ones_own_too(google, anna, boris, listener, w
     assert heard(google, listener) == [("sync", 1), ("exists", 2), ("exists", 3)]
 
 
+@pytest.mark.checklist(23)
 def test_a_stopped_channel_is_silent(google, anna, boris, client, listener, wish):
     answer = watch(anna, wish)
     stop = {"id": "channel-1", "resourceId": answer["resourceId"]}
@@ -104,6 +107,7 @@ def test_a_stopped_channel_is_silent(google, anna, boris, client, listener, wish
         client(ANNA).channels().stop(body=stop).execute()
 
 
+@pytest.mark.checklist(23)
 def test_a_channel_ends_by_itself(google, anna, listener, wish):
     watch(anna, wish | {"params": {"ttl": "60"}})
     google.clock.advance(seconds=61)
@@ -118,6 +122,7 @@ def test_a_long_wish_is_cut(google, anna, listener, wish):
     assert int(answer["expiration"]) <= (google.clock.now().timestamp() + 30 * 24 * 3600) * 1000
 
 
+@pytest.mark.checklist(23)
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
@@ -136,12 +141,14 @@ def test_a_bad_wish_is_refused(google, anna, change, reason):
         watch(anna, wish | change)
 
 
+@pytest.mark.checklist(23)
 def test_a_channel_id_is_used_once(google, anna, listener, wish):
     watch(anna, wish)
     with refused(400, "channelIdNotUnique"):
         watch(anna, wish)
 
 
+@pytest.mark.checklist(23)
 def test_messages_can_get_lost_or_come_twice(google, anna, listener, wish):
     watch(anna, wish)
     google.behavior.push = "dropped"
@@ -151,6 +158,7 @@ def test_messages_can_get_lost_or_come_twice(google, anna, listener, wish):
     assert heard(google, listener) == [("sync", 1), ("exists", 3), ("exists", 3)]
 
 
+@pytest.mark.checklist(23)
 def test_messages_can_be_late(google, anna, listener, wish):
     watch(anna, wish)
     assert heard(google, listener) == [("sync", 1)]

@@ -45,6 +45,7 @@ def test_a_series_is_listed_as_one_or_expanded(google, anna, series):
     assert [row["id"] for row in instances(anna, series)] == [row["id"] for row in rows]
 
 
+@pytest.mark.checklist(21)
 def test_the_clock_on_the_wall_stays_over_daylight_saving_time(google, anna):
     series = insert(
         anna, timed(start="2026-10-19T10:00:00", end="2026-10-19T11:00:00", recurrence=["RRULE:FREQ=WEEKLY;COUNT=2"])
@@ -55,6 +56,7 @@ def test_the_clock_on_the_wall_stays_over_daylight_saving_time(google, anna):
     assert rows[1]["end"]["dateTime"] == "2026-10-26T11:00:00+01:00"
 
 
+@pytest.mark.checklist(21)
 def test_an_all_day_series_has_days_in_its_ids(google, anna):
     series = insert(anna, all_day(first="2026-05-04", after="2026-05-06", recurrence=["RRULE:FREQ=MONTHLY;COUNT=2"]))
     rows = instances(anna, series)
@@ -62,6 +64,7 @@ def test_an_all_day_series_has_days_in_its_ids(google, anna):
     assert rows[1]["end"] == {"date": "2026-06-06"}
 
 
+@pytest.mark.checklist(21)
 @pytest.mark.parametrize(
     ("lines", "days"),
     [
@@ -83,6 +86,7 @@ def test_rules(google, anna, lines, days):
     assert [row["id"] for row in instances(anna, series)] == [instance_id(series, day) for day in days]
 
 
+@pytest.mark.checklist(21)
 def test_an_all_day_rule_with_dates(google, anna):
     lines = ["RRULE:FREQ=DAILY;UNTIL=20260507", "EXDATE;VALUE=DATE:20260505"]
     series = insert(anna, all_day(recurrence=lines))
@@ -125,6 +129,7 @@ def test_instances_come_in_pages_and_windows(google, anna, series):
 # Single occurrences
 
 
+@pytest.mark.checklist(8)
 def test_an_occurrence_can_be_read_before_anybody_touched_it(google, anna, series):
     row = get(anna, instance_id(series, 11))
     assert (row["summary"], row["recurringEventId"]) == ("Weekly", series["id"])
@@ -134,6 +139,7 @@ def test_an_occurrence_can_be_read_before_anybody_touched_it(google, anna, serie
             get(anna, f"{series['id']}_{wrong}")
 
 
+@pytest.mark.checklist(8)
 def test_a_changed_title_makes_an_exception_and_shows_the_master_again(google, anna, series):
     delta = Delta(anna)
     changed = patch(anna, instance_id(series, 11), {"summary": "Special"})
@@ -165,6 +171,7 @@ def test_an_exception_cannot_repeat(google, anna, series):
     assert "recurrence" not in put(anna, instance_id(series, 11), body)
 
 
+@pytest.mark.checklist(7)
 def test_a_deleted_occurrence_is_a_stub_that_says_which_one(google, anna, series):
     delta = Delta(anna)
     delete(anna, instance_id(series, 11))
@@ -191,10 +198,26 @@ def test_a_deleted_occurrence_is_a_stub_that_says_which_one(google, anna, series
         delete(anna, instance_id(series, 11))
 
 
+@pytest.mark.checklist(12)
 def test_an_old_etag_of_the_master_is_stale_after_a_change_of_a_child(google, anna, series):
     patch(anna, instance_id(series, 11), {"summary": "Special"})
     with refused(412, "conditionNotMet"):
         patch(anna, series["id"], {"summary": "All"}, if_match=series["etag"])
+
+
+def test_an_occurrence_that_the_rule_no_longer_has_does_not_come_back(google, anna, series):
+    patch(anna, instance_id(series, 25), {"summary": "Last"})
+    patch(anna, series["id"], {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=2"]})
+    with refused(403, "forbidden"):
+        patch(anna, instance_id(series, 25), {"status": "confirmed"})
+
+
+def test_a_deleted_occurrence_can_come_back(google, anna, boris, common):
+    delete(anna, instance_id(common, 11))
+    delta = Delta(boris)
+    patch(anna, instance_id(common, 11), {"status": "confirmed"})
+    assert {row["id"]: row["status"] for row in delta.rows()}[instance_id(common, 11)] == "confirmed"
+    assert len(instances(boris, common)) == 4
 
 
 # The whole series
@@ -230,6 +253,7 @@ def test_exceptions_that_a_new_rule_does_not_have_become_bare_stubs(google, anna
     assert rows[series["id"]]["sequence"] == 1
 
 
+@pytest.mark.checklist(9)
 def test_deleting_a_series_gives_one_stub_and_nothing_for_its_occurrences(google, anna, series):
     special = patch(anna, instance_id(series, 11), {"summary": "Special"})
     delete(anna, instance_id(series, 18))
@@ -257,6 +281,7 @@ def test_a_series_comes_back_with_its_exceptions(google, anna, series):
     assert [row["summary"] for row in instances(anna, series)] == ["Weekly", "Special", "Weekly"]
 
 
+@pytest.mark.checklist(10)
 def test_a_split_with_the_same_start_has_a_telling_id(google, anna, series):
     behind = patch(anna, instance_id(series, 25), {"summary": "Last"})
     delta = Delta(anna)
@@ -277,12 +302,34 @@ def test_a_split_with_the_same_start_has_a_telling_id(google, anna, series):
     assert {row["summary"] for row in instances(anna, rest)} == {"Renamed"}
 
 
+@pytest.mark.checklist(10)
 def test_a_split_with_another_start_is_unrelated(google, anna, series):
     later = timed("Weekly", "2026-05-18T12:00:00", "2026-05-18T13:00:00")
     at = {"dateTime": "2026-05-18T10:00:00+02:00"}
     rest = google.person(ANNA).split_series(series["id"], at=at, changes=later)
     assert not rest["id"].startswith(series["id"])
     assert starts(instances(anna, rest)) == ["2026-05-18T12:00:00+02:00", "2026-05-25T12:00:00+02:00"]
+
+
+def test_a_split_divides_dates_and_counts_too(google, anna):
+    lines = ["RRULE:FREQ=DAILY;COUNT=4", "EXDATE:20260505T080000Z", "RDATE:20260509T080000Z,20260503T080000Z"]
+    series = insert(anna, timed(recurrence=lines))
+    assert [start[8:10] for start in starts(instances(anna, series))] == ["03", "04", "06", "07", "09"]
+
+    rest = google.person(ANNA).edit(instance_id(series, 6), {"summary": "New"}, scope="following")
+    last = google.person(ANNA).edit(f"{rest['id']}_20260509T080000Z", {"summary": "Newer"}, scope="following")
+
+    assert get(anna, series["id"])["recurrence"][2] == "RDATE:20260503T080000Z"
+    assert get(anna, rest["id"])["recurrence"] == ["RRULE:FREQ=DAILY;COUNT=2", "EXDATE:20260505T080000Z"]
+    assert get(anna, last["id"])["recurrence"] == ["EXDATE:20260505T080000Z"]
+    rows = page(anna, singleEvents=True, orderBy="startTime")["items"]
+    assert [(row["start"]["dateTime"][8:10], row["summary"]) for row in rows] == [
+        ("03", "Review"),
+        ("04", "Review"),
+        ("06", "New"),
+        ("07", "New"),
+        ("09", "Newer"),
+    ]
 
 
 # Guests

@@ -17,6 +17,7 @@ def ask(google, path, **headers):
 # Batches
 
 
+@pytest.mark.checklist(27)
 def test_a_batch_of_writes(google, client):
     service = client(ANNA)
     answers = {}
@@ -35,6 +36,7 @@ def test_a_batch_of_writes(google, client):
     assert google.requests.count(method="POST", path="/events$") == 50
 
 
+@pytest.mark.checklist(27)
 def test_each_part_has_its_own_outcome(google, client):
     service = client(ANNA)
     event = insert(service.events(), timed())
@@ -56,6 +58,7 @@ def test_each_part_has_its_own_outcome(google, client):
     assert outcomes["gone"] == ""
 
 
+@pytest.mark.checklist(27)
 def test_parts_speak_for_different_people(google, client):
     anna, boris = client(ANNA), client(BORIS)
     seen = {}
@@ -77,6 +80,7 @@ def raw_batch(google, parts, **headers):
     )
 
 
+@pytest.mark.checklist(27)
 def test_the_outer_token_counts_for_parts_without_one(google):
     token = google.grant(ANNA, SCOPES)["access_token"]
     part = "GET /calendar/v3/calendars/anna%40northfold.example/events?alt=json HTTP/1.1\r\n\r\n"
@@ -87,6 +91,7 @@ def test_the_outer_token_counts_for_parts_without_one(google):
     assert "HTTP/1.1 401 Unauthorized" in raw_batch(google, [("x1", part)]).text
 
 
+@pytest.mark.checklist(27)
 def test_bad_batches_are_refused(google):
     part = "GET /calendar/v3/calendars/primary/events HTTP/1.1\r\n\r\n"
     assert raw_batch(google, [(str(number), part) for number in range(1001)]).status_code == 400
@@ -98,6 +103,7 @@ def test_bad_batches_are_refused(google):
 # Answers
 
 
+@pytest.mark.checklist(28)
 def test_fields_cut_the_answer(google, anna):
     event = insert(anna, timed("Review", attendees=guests(BORIS)))
     answer = page(anna, fields="items(id,start/timeZone,attendees(email)),nextSyncToken")
@@ -118,6 +124,7 @@ def test_an_unreadable_selection_is_refused(google, anna, selection):
         page(anna, fields=selection)
 
 
+@pytest.mark.checklist(28)
 def test_answers_are_packed_only_for_who_says_so_twice(google):
     google.fill(ANNA, [timed(f"Event {number}") for number in range(20)])
     path = "/calendar/v3/calendars/primary/events"
@@ -136,6 +143,7 @@ def test_answers_look_like_googles(google):
     assert headers["ETag"]
 
 
+@pytest.mark.checklist(28)
 def test_a_query_too_long_for_an_address_arrives_in_a_post(google, anna):
     insert(anna, timed("Review"))
     long = "x" * 3000
@@ -146,6 +154,7 @@ def test_a_query_too_long_for_an_address_arrives_in_a_post(google, anna):
     assert page(anna, q="review")["items"]
 
 
+@pytest.mark.checklist(28)
 def test_another_method_may_travel_in_a_post(google, anna):
     event = insert(anna, timed("Old"))
     token = google.grant(ANNA, SCOPES)["access_token"]

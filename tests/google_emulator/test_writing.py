@@ -48,6 +48,7 @@ def test_defaults_that_are_sent_are_left_out_of_answers(google, anna):
 # Identity
 
 
+@pytest.mark.checklist(11)
 @pytest.mark.parametrize("bad", ["abcd", "ABCDE", "abcdw", "abc_d", "abc-d", "a" * 1025])
 def test_a_bad_client_id_is_refused(google, anna, bad):
     with refused(400, "invalid") as refusal:
@@ -55,11 +56,13 @@ def test_a_bad_client_id_is_refused(google, anna, bad):
     assert refusal.message == "Invalid resource id value."
 
 
+@pytest.mark.checklist(11)
 @pytest.mark.parametrize("good", ["abcde", "0123456789abcdefghijklmnopqrstuv", "a" * 1024])
 def test_a_client_id_is_kept(google, anna, good):
     assert insert(anna, timed(id=good))["id"] == good
 
 
+@pytest.mark.checklist(11)
 def test_an_id_is_used_once_even_after_deletion(google, anna):
     insert(anna, timed(id=OWN_ID))
     with refused(409, "duplicate") as refusal:
@@ -76,6 +79,7 @@ def test_another_calendar_may_use_the_same_id(google, anna, boris):
     assert get(anna, OWN_ID)["summary"] == "Anna's"
 
 
+@pytest.mark.checklist(11)
 def test_of_two_inserts_at_once_one_wins(google, client):
     clients = [client(ANNA).events() for _ in range(6)]
 
@@ -94,6 +98,7 @@ def test_of_two_inserts_at_once_one_wins(google, client):
 # What is refused
 
 
+@pytest.mark.checklist(20)
 @pytest.mark.parametrize(
     ("change", "reason", "message"),
     [
@@ -127,13 +132,6 @@ def test_of_two_inserts_at_once_one_wins(google, client):
             "cannotUseDefaultRemindersAndSpecifyOverride",
             None,
         ),
-        ({"eventType": "fromGmail"}, "invalid", None),
-        ({"eventType": "party"}, "invalid", None),
-        (
-            {"eventType": "outOfOffice", "description": "x"},
-            "invalid",
-            "An out of office event must not have a description.",
-        ),
     ],
     ids=str,
 )
@@ -143,6 +141,30 @@ def test_a_bad_body_is_refused_with_googles_words(google, anna, change, reason, 
         insert(anna, body)
     assert message is None or refusal.message == message
     assert page(anna)["items"] == []
+
+
+@pytest.mark.checklist(29)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"eventType": "fromGmail"}, "Invalid event type."),
+        ({"eventType": "party"}, "Invalid event type."),
+        (
+            {"eventType": "outOfOffice", "description": "x"},
+            "An out of office event must not have a description.",
+        ),
+        ({"eventType": "birthday"}, "A birthday event must be an all-day event."),
+        ({"eventType": "focusTime"} | all_day(), "This event type must be a timed event."),
+    ],
+    ids=str,
+)
+def test_a_type_that_cannot_be_made_is_refused(google, anna, change, message):
+    with refused(400, "invalid") as refusal:
+        insert(anna, timed() | change)
+    assert refusal.message == message
+    other = google.add_calendar(ANNA, summary="Projects")
+    with refused(400, "invalid"):
+        anna.insert(calendarId=other.id, body=timed(eventType="outOfOffice")).execute()
 
 
 def test_an_all_day_event_lasts_a_day_at_least(google, anna):
@@ -164,6 +186,7 @@ def test_the_instant_comes_from_the_offset_and_the_zone_is_kept(google, anna):
 # Changing
 
 
+@pytest.mark.checklist(13)
 def test_a_patch_merges_objects_replaces_arrays_and_removes_null(google, anna):
     event = insert(
         anna,
@@ -190,6 +213,7 @@ def test_a_patch_merges_objects_replaces_arrays_and_removes_null(google, anna):
     assert changed["reminders"] == {"useDefault": False, "overrides": [{"method": "email", "minutes": 9}]}
 
 
+@pytest.mark.checklist(13)
 def test_an_update_clears_what_it_does_not_name(google, anna):
     event = insert(
         anna,
@@ -215,6 +239,7 @@ def test_an_update_needs_start_and_end(google, anna):
         put(anna, event["id"], {"summary": "No time"})
 
 
+@pytest.mark.checklist(20)
 def test_timed_becomes_all_day_only_when_the_time_is_removed(google, anna):
     event = insert(anna, timed())
     with refused(400, "invalid"):
@@ -237,6 +262,7 @@ def test_a_guest_named_twice_is_one_guest(google, anna):
     assert len(insert(anna, timed(attendees=guests(PETER, PETER.upper())))["attendees"]) == 1
 
 
+@pytest.mark.checklist(14)
 def test_a_change_of_time_raises_the_sequence_a_change_of_title_does_not(google, anna):
     event = insert(anna, timed())
     assert patch(anna, event["id"], {"summary": "New"})["sequence"] == 0
@@ -269,6 +295,7 @@ def test_a_change_without_effect_leaves_the_version(google, anna):
     assert delta.rows() == []
 
 
+@pytest.mark.checklist(13)
 def test_reminders_change_the_etag_but_not_updated(google, anna):
     event = insert(anna, timed())
     delta = Delta(anna)
@@ -278,11 +305,13 @@ def test_reminders_change_the_etag_but_not_updated(google, anna):
     assert len(delta.rows()) == 1
 
 
+@pytest.mark.checklist(19)
 def test_extended_properties_are_cut_to_size(google, anna):
     event = insert(anna, timed(extendedProperties={"private": {"k" * 44: "v" * 1025, "k" * 45: "dropped"}}))
     assert event["extendedProperties"]["private"] == {"k" * 44: "v" * 1024}
 
 
+@pytest.mark.checklist(29)
 def test_conference_data_counts_only_with_its_version(google, anna):
     wish = {"createRequest": {"requestId": "r1", "conferenceSolutionKey": {"type": "hangoutsMeet"}}}
     event = insert(anna, timed(conferenceData=wish))
@@ -309,6 +338,7 @@ def test_attachments_count_only_with_their_parameter(google, anna):
 # Versions
 
 
+@pytest.mark.checklist(12)
 def test_if_match(google, anna):
     event = insert(anna, timed("First"))
     patch(anna, event["id"], {"summary": "Second"})
@@ -323,6 +353,7 @@ def test_if_match(google, anna):
     assert patch(anna, event["id"], {"summary": "Fourth"}, if_match=fresh)["summary"] == "Fourth"
 
 
+@pytest.mark.checklist(12)
 @pytest.mark.parametrize("method", ["update", "delete", "move"])
 def test_if_match_on_other_writes(google, anna, method):
     event = insert(anna, timed())
@@ -335,6 +366,7 @@ def test_if_match_on_other_writes(google, anna, method):
         request.execute()
 
 
+@pytest.mark.checklist(12)
 def test_if_none_match_saves_the_answer(google, anna):
     event = insert(anna, timed())
     request = anna.get(calendarId="primary", eventId=event["id"])
@@ -347,6 +379,7 @@ def test_if_none_match_saves_the_answer(google, anna):
 # Deleting
 
 
+@pytest.mark.checklist(6)
 def test_deleting(google, anna):
     event = insert(anna, timed("Gone"))
     delta = Delta(anna)
@@ -417,6 +450,7 @@ def test_a_repeated_import_updates_or_is_refused(google, anna):
         anna.import_(calendarId="primary", body=timed("Newer", iCalUID="42@elsewhere.example")).execute()
 
 
+@pytest.mark.checklist(30)
 def test_move_leaves_a_cancelled_row_behind(google, anna):
     other = google.add_calendar(ANNA, summary="Projects")
     event = insert(anna, timed())
@@ -430,6 +464,7 @@ def test_move_leaves_a_cancelled_row_behind(google, anna):
     assert anna.get(calendarId=other.id, eventId=event["id"]).execute()["status"] == "confirmed"
 
 
+@pytest.mark.checklist(30)
 def test_a_series_moves_with_its_exceptions_and_its_guests_keep_it(google, anna, boris):
     other = google.add_calendar(ANNA, summary="Projects")
     series = insert(anna, timed(recurrence=["RRULE:FREQ=DAILY;COUNT=3"], attendees=guests(BORIS)))
