@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
 from googleapiclient.errors import HttpError
+from werkzeug.datastructures import Headers
 
 from google_emulator import Emulator
+from google_emulator.messages import call_from_target
 
-from .conftest import ANNA, BORIS
+from .conftest import ANNA, BORIS, SCOPES
 from .helpers import Delta, all_day, delete, everything, get, insert, page, patch, refused, timed
 
 FORBIDDEN_WITH_A_TOKEN = [
@@ -354,13 +357,42 @@ def test_an_unchanged_list_is_not_sent_again(google, anna):
     assert caught.value.status_code == 304
 
 
-def test_a_page_of_2500_events_is_put_together_quickly(google: Emulator, anna):
-    google.fill(ANNA, [timed(f"Event {number}", description="x" * 100) for number in range(2500)])
-    page(anna, maxResults=2500)  # Rendered now, kept from here on.
+def fastest(work, *, of=5) -> float:
+    """Return the seconds of work of the fastest of some runs; what else the machine does is not counted."""
+    seconds = []
+    for _ in range(of):
+        before = time.thread_time()
+        work()
+        seconds.append(time.thread_time() - before)
+    return min(seconds)
 
-    before = time.process_time()
-    answer = page(anna, maxResults=2500)
-    seconds = time.process_time() - before
 
+def test_a_page_of_2500_events_takes_less_than_a_tenth_of_a_second(google: Emulator, anna, capsys):
+    """The emulator's own work for a page, in its process and without the client's reading of it."""
+    guest_list = [{"email": f"guest{number}@x.example"} for number in range(3)]
+    body = {"description": "x" * 300, "attendees": guest_list}
+    google.fill(ANNA, [timed(f"Event {number}", **body) for number in range(2500)])
+    token = google.grant(ANNA, SCOPES)["access_token"]
+    headers = Headers({"Authorization": f"Bearer {token}"})
+    target = "/calendar/v3/calendars/primary/events?maxResults=2500"
+    call = call_from_target(method="GET", target=target, headers=headers, body=b"")
+
+    seconds = fastest(lambda: google.api.answer(call))
+
+    answer = json.loads(google.api.answer(call).body)
     assert len(answer["items"]) == 2500
-    assert seconds < 0.5, "of work, the client's own included; 0.06 where nothing else runs"
+    with capsys.disabled():
+        print(f" {seconds * 1000:.0f} ms for a page of 2,500 events", end="")
+    assert seconds < 0.1
+
+
+def test_a_delta_of_one_among_10000_is_quicker_than_the_list(google: Emulator, anna):
+    google.fill(ANNA, [timed(f"Event {number}") for number in range(10_000)])
+    delta = Delta(anna, maxResults=2500)
+    event = insert(anna, timed("New"))
+
+    of_one = fastest(lambda: page(anna, syncToken=delta.token))
+    of_many = fastest(lambda: page(anna, maxResults=2500), of=1)
+
+    assert [row["id"] for row in delta.rows()] == [event["id"]]
+    assert of_one < of_many / 5
