@@ -274,7 +274,7 @@ def _is_candidate(copy: Copy, query: Query, table: Table, *, behavior: Any) -> b
     if query.since is not None and behavior.window_leavers == "shown":
         if not (_overlaps(copy.span, query) or _overlaps(copy.span_at(query.since), query)):
             return False
-    elif not _overlaps(copy.span, query):
+    elif not _overlaps(copy.span, query) or (copy.repeats and not _occurs_in_window(copy, table, query)):
         return False
     if query.updated_min is not None and copy.updated // 1_000_000 < query.updated_min:
         return False
@@ -316,6 +316,14 @@ def _expanded(copies: Iterable[Copy], query: Query, table: Table) -> Iterator[Co
 def _instances_in_window(master: Copy, table: Table, query: Query) -> list[Copy]:
     before = datetime.fromtimestamp(query.time_max, UTC) if query.time_max is not None else None
     return [copy for copy in table.instances(master, before=before) if _overlaps(copy.span, query)]
+
+
+def _occurs_in_window(master: Copy, table: Table, query: Query) -> bool:
+    """Return whether a series that lasts over a window has an occurrence in it; with one bound alone it has."""
+    if query.single_events or query.time_min is None or query.time_max is None or master.cancelled:
+        return True
+    changed = (row for row in table.exceptions_of(master.id) if not row.cancelled)
+    return any(_overlaps(row.span, query) for row in changed) or bool(_instances_in_window(master, table, query))
 
 
 def _overlaps(span: tuple[int, int | None], query: Query) -> bool:

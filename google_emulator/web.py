@@ -25,7 +25,7 @@ ANSWERS = {
 }
 # How a new event may repeat, and the rules' beginning.
 REPEATS = {
-    "": "Does not repeat",
+    "": "Never",
     "DAILY": "Daily",
     "WEEKLY": "Weekly",
     "MONTHLY": "Monthly",

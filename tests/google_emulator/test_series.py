@@ -113,6 +113,24 @@ def test_a_series_is_listed_while_it_lasts(google, anna, series, window, found):
     assert len(page(anna, **window)["items"]) == found
 
 
+def test_a_series_without_an_occurrence_in_the_window_is_not_listed(google, anna, series):
+    between = {"timeMin": "2026-05-12T00:00:00Z", "timeMax": "2026-05-15T00:00:00Z"}
+    assert page(anna, **between)["items"] == []
+    moved = patch(anna, instance_id(series, 18), timed(start="2026-05-13T10:00:00", end="2026-05-13T11:00:00"))
+    assert {row["id"] for row in page(anna, **between)["items"]} == {series["id"], moved["id"]}
+    delete(anna, instance_id(series, 11))
+    around = {"timeMin": "2026-05-10T00:00:00Z", "timeMax": "2026-05-12T00:00:00Z"}
+    assert [row["status"] for row in page(anna, **around)["items"]] == ["cancelled"]
+
+
+def test_deleted_occurrences_are_listed_on_demand_deleted_series_never_as_occurrences(google, anna, series):
+    delete(anna, instance_id(series, 11))
+    expanded = {"singleEvents": True, "showDeleted": True}
+    assert [row["status"] for row in page(anna, **expanded)["items"]].count("cancelled") == 1
+    delete(anna, series["id"])
+    assert page(anna, **expanded)["items"] == []
+
+
 def test_instances_come_in_pages_and_windows(google, anna, series):
     first = anna.instances(calendarId="primary", eventId=series["id"], maxResults=3).execute()
     assert len(first["items"]) == 3
