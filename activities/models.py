@@ -110,6 +110,16 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
         """
         return self.select_for_update(of=("self",), no_key=True)
 
+    def restorable_by(self, profile: Profile, *, now: datetime) -> ActivityQuerySet:
+        """Return the deleted activities that this person may bring back: the Organizer's, for 30 days (R14)."""
+        without_organizer = Q(organizer=None) & (Q(owner=profile) | Q(reporter=profile))
+        mine = Q(organizer=profile) | without_organizer
+        return self.filter(mine, deleted_at__gt=now - KEEP_DELETED)
+
+    def to_be_erased(self, *, now: datetime) -> ActivityQuerySet:
+        """Return the activities that were deleted more than 30 days ago (R14)."""
+        return self.filter(deleted_at__lte=now - KEEP_DELETED)
+
     def visible_to(self, profile: Profile) -> ActivityQuerySet:
         """
         Return what this person may open (R8).

@@ -313,13 +313,41 @@ def delete(request: UserRequest, activity_id: int) -> HttpResponse:
         except services.UnableToChange as error:
             messages.error(request, str(error))
             return redirect("activities:detail", activity_id=activity.pk)
-        messages.success(request, _("Deleted “%(subject)s”.") % {"subject": activity})
+        messages.success(
+            request,
+            _("Deleted “%(subject)s”. Actions → Deleted activities brings it back for 30 days.")
+            % {"subject": activity},
+        )
         return redirect("activities:section")
     context = {
         "activity": activity,
         "why_not_deletable": services.why_not_deletable(activity=activity, profile=profile),
     }
     return render(request, "activities/delete.html", context)
+
+
+@login_required
+@require_safe
+def deleted(request: UserRequest) -> HttpResponse:
+    """List what this person may bring back."""
+    found = Activity.objects.restorable_by(request.user.profile, now=timezone.now()).order_by("-deleted_at", "-id")
+    page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
+    return render(request, "activities/deleted.html", {"page": page})
+
+
+@login_required
+@require_POST
+def restore(request: UserRequest, activity_id: int) -> HttpResponse:
+    """Bring a deleted activity back; if it was in Google, its event returns with the next session."""
+    profile, now = request.user.profile, timezone.now()
+    activity = get_object_or_404(Activity.objects.restorable_by(profile, now=now), pk=activity_id)
+    try:
+        services.restore(activity=activity, by=profile, now=now)
+    except services.UnableToChange as error:
+        messages.error(request, str(error))
+        return redirect("activities:deleted")
+    messages.success(request, _("“%(subject)s” is back.") % {"subject": activity})
+    return redirect("activities:detail", activity_id=activity.pk)
 
 
 @login_required

@@ -7,7 +7,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from sync import engine, sessions
+from sync import engine, retention, sessions
 from sync.models import SyncedCalendar, SyncSession
 
 AT_ONCE = 500  # Calendars that one round of the dispatcher queues.
@@ -39,8 +39,9 @@ def run_here(session: SyncSession) -> bool:
 
 @shared_task
 def dispatch(**_: Any) -> None:
-    """Each minute: finish what died, wake up what waits, queue what is due."""
+    """Each minute: erase what was deleted long ago, finish what died, wake up what waits, queue what is due."""
     now = timezone.now()
+    retention.erase_deleted(now=now)
     for session in sessions.recover(now=now):
         sessions.wake_worker(session)
     for calendar in SyncedCalendar.objects.due(now=now)[:AT_ONCE]:

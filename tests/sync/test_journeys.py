@@ -1414,3 +1414,33 @@ def test_an_event_unknown_at_the_write_is_gone_only_while_its_calendar_is_there(
         assert (session.status, fresh(activity).status) == ("failed", "not_started")
         assert "Choose another calendar" in session.error
         assert EventLink.objects.get().event["status"] == "confirmed"
+
+
+@pytest.mark.rule("R14")
+def test_a_restored_activity_returns_to_google_once(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    synchronize(annas)
+    services.restore(activity=fresh(activity), by=anna, now=timezone.now())
+
+    assert counts(synchronize(annas)) == {"added_in_google": 1}
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Renewal call"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+def test_what_was_deleted_long_ago_is_erased_once_it_is_out_of_google(google, anna, annas):
+    from sync import retention
+
+    activity = tagged(anna)
+    synchronize(annas)
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    later = timezone.now() + timedelta(days=31)
+
+    assert retention.erase_deleted(now=later) == 0  # Google still has its event.
+    synchronize(annas)
+    assert retention.erase_deleted(now=timezone.now() + timedelta(days=29)) == 0
+    assert retention.erase_deleted(now=later) == 1
+    assert not Activity.objects.exists()
+    assert_quiet(google, annas)
