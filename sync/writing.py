@@ -301,7 +301,12 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
         store.observe_event(run, pair.link, event)
         if event.get("status") != "cancelled":
             take_back_decline(pair.link)
-    EventLink.objects.filter(pk=pair.link.pk).update(state=EventLink.State.LINKED, reason="", rule="")
+    values: dict[str, Any] = {"state": EventLink.State.LINKED, "reason": "", "rule": ""}
+    is_there = event is not None and event.get("status") != "cancelled"
+    if is_there and pair.standing.is_detached and pair.here.presence is Presence.PRESENT:
+        base = EventLink.objects.values_list("base_here", flat=True).get(pk=pair.link.pk) or {}
+        values["base_here"] = {**base, "presence": Presence.PRESENT.value}  # Both sides hold it again.
+    EventLink.objects.filter(pk=pair.link.pk).update(**values)
 
 
 def take_back_decline(link: EventLink) -> None:

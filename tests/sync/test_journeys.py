@@ -1444,3 +1444,23 @@ def test_what_was_deleted_long_ago_is_erased_once_it_is_out_of_google(google, an
     assert retention.erase_deleted(now=later) == 1
     assert not Activity.objects.exists()
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R4", "R14")
+def test_canceled_a_second_time_after_a_return_that_froze(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    synchronize(annas)
+    google.person("anna@northfold.example").restore(event["id"])
+    services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)  # Back on both sides, and frozen.
+    assert EventLink.objects.get().state == "frozen"
+
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+
+    assert counts(synchronize(annas)) == {"removed_in_google": 1}
+    assert google.person("anna@northfold.example").events() == []
