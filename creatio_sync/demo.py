@@ -330,6 +330,9 @@ class Parts:
             except subprocess.TimeoutExpired:
                 os.killpg(child.pid, signal.SIGKILL)
                 child.wait()
+            with contextlib.suppress(ProcessLookupError):
+                # A worker that was killed leaves its scheduler behind, which would go on sending messages to nobody.
+                os.killpg(child.pid, signal.SIGKILL)
 
     def _ended(self) -> str | None:
         return next((name for name, child in self._children.items() if child.poll() is not None), None)

@@ -201,10 +201,26 @@ def test_the_demo_keeps_its_data_stops_cleanly_and_leaves_nothing_running_when_k
 
 
 @pytest.mark.timeout(120)
+def alive_in_group(group: int) -> list[int]:
+    """Return the processes of a group that have not ended; what only waits to be cleaned up has."""
+    alive = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _parent, pgid = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:  # It has ended in this very moment.
+            continue
+        if int(pgid) == group and state != "Z":
+            alive.append(int(stat.parent.name))
+    return alive
+
+
 def test_when_a_part_ends_the_demo_says_which_and_stops_the_rest(running: Running):
-    os.kill(running.children()["celery"], signal.SIGKILL)
+    worker = running.children()["celery"]
+    wait_until(lambda: len(alive_in_group(worker)) > 1, what="the scheduler, which the worker starts")
+    os.kill(worker, signal.SIGKILL)
 
     assert running.process.wait(30) == 1
+    wait_until(lambda: not alive_in_group(worker), what="the end of its scheduler, a process of its own", seconds=5)
     assert "The part “worker” has ended by itself (signal SIGKILL)" in running.output()
     assert not running.answers()
 
