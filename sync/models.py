@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 
 from django.db import models
@@ -138,6 +139,9 @@ class EventLink(models.Model):
         FORGOTTEN = "forgotten", _("Forgotten")  # Of a former account; it hinders nothing, and resumes with it (R22).
         DETACHED = "detached", _("Detached")  # Cancelled in Google; a return finds its activity again (R14).
 
+    # Google holds the event, or may: a frozen one is still linked; what is gone or forgotten binds nobody.
+    HOLDING = (State.LINKED, State.INSERTING, State.FROZEN)
+
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="links")
     google_calendar_id = models.CharField(max_length=254, default="primary")
     event_id = models.CharField(max_length=1024)
@@ -188,6 +192,10 @@ class EventLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_id} ({self.state})"
+
+    def set_guest_addresses(self, addresses: Iterable[str]) -> None:
+        """Keep the addresses on the event so that links can be found by one of them (R7)."""
+        self.guest_addresses = "".join(f"\n{address}\n" for address in sorted(addresses))
 
 
 class ActivityMark(models.Model):

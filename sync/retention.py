@@ -8,13 +8,12 @@ from activities.models import Activity
 from sync.models import EventLink
 
 AT_ONCE = 200  # Activities that one round of the dispatcher erases.
-# Google may still hold the event: without its link it would come back as a new activity.
-HOLDING = (EventLink.State.LINKED, EventLink.State.INSERTING, EventLink.State.FROZEN)
 
 
 def erase_deleted(*, now: datetime) -> int:
     """Erase activities that were deleted more than 30 days ago and are out of Google. Returns how many."""
-    held = EventLink.objects.filter(state__in=HOLDING, activity__isnull=False).values("activity")
+    # Google may still hold the event: without its link it would come back as a new activity.
+    held = EventLink.objects.filter(state__in=EventLink.HOLDING, activity__isnull=False).values("activity")
     ids = list(Activity.objects.to_be_erased(now=now).exclude(pk__in=held).values_list("pk", flat=True)[:AT_ONCE])
     if ids:
         Activity.objects.filter(pk__in=ids).delete()

@@ -8,9 +8,6 @@ from accounts.models import Profile
 from activities.models import Activity
 from sync.models import EventLink
 
-# A frozen activity is still linked; what is gone or forgotten binds nobody.
-HOLDING = (EventLink.State.LINKED, EventLink.State.INSERTING, EventLink.State.FROZEN)
-
 
 def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     """
@@ -18,7 +15,7 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
 
     An activity that is in no Google calendar, or that nobody else takes part in, is anybody's who may open it.
     """
-    if not activity.links.filter(state__in=HOLDING).exists():
+    if not activity.links.filter(state__in=EventLink.HOLDING).exists():
         return None
     if activity.google_read_only_reason:
         return activity.google_read_only_reason

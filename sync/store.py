@@ -128,7 +128,7 @@ def _see(run: Run, link: EventLink, event: dict[str, Any]) -> None:
     link.event = event
     link.etag = str(event.get("etag", ""))
     link.ical_uid = facts.ical_uid[:LONGEST_ID] or link.ical_uid
-    link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
+    link.set_guest_addresses(facts.addresses)
     link.is_marked = True
     link.mark = link.mark + 1
 

@@ -195,7 +195,7 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         here = sent or store.snapshot_here(activity, addresses=_invitable(activity), organizer=activity.organizer_id)
         current.event, current.etag = event, str(event.get("etag", ""))
         current.ical_uid = facts.ical_uid[: store.LONGEST_ID]
-        current.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
+        current.set_guest_addresses(facts.addresses)
         meet(run, activity, facts, joins=True)
         _put_facts(activity, current, facts, profiles)
         activity.save(update_fields=["google_organizer", "google_read_only_reason", "join_link", "other_guests"])
@@ -278,7 +278,7 @@ def settle_pair(
         if revive or stays_apart:
             presence = pair.standing.agreed_presence
         link.event, link.etag = event, str(event.get("etag", ""))
-        link.guest_addresses = "".join(f"\n{address}\n" for address in sorted(facts.addresses))
+        link.set_guest_addresses(facts.addresses)
         _settle(
             link,
             here=base_here,
