@@ -83,17 +83,30 @@ class Tag(models.Model):
 
 
 class Series(models.Model):
-    """A repeating activity: its rule as RFC 5545 lines, the zone it is kept in and its first start (R15)."""
+    """
+    A repeating activity: its rule as RFC 5545 lines, the zone it is kept in and its first start (R15).
+
+    What all occurrences have in common is kept in a row of `Activity` of its own, the head; `activities.series` keeps
+    head and occurrences together. An original start is a moment in UTC; of all-day series, midnight UTC of the day.
+    """
 
     recurrence = models.JSONField(default=list)
     time_zone = models.CharField(max_length=64, default="UTC")
-    first_start = models.DateTimeField()
+    first_start = models.DateTimeField()  # The original start of the first occurrence.
+    laid_out_from = models.DateTimeField(null=True, blank=True)  # Occurrences that end after this are activities …
+    laid_out_until = models.DateTimeField(null=True, blank=True, db_index=True)  # … up to here; None: to the last one.
+    skipped = models.JSONField(default=list, blank=True)  # Original starts (ISO, UTC) that never become activities.
 
     class Meta:
         verbose_name_plural = "series"
 
     def __str__(self) -> str:
         return " ".join(self.recurrence)
+
+    @property
+    def head(self) -> Activity:
+        """The row that stands for the whole series."""
+        return Activity.every.get(series=self, is_series=True)
 
 
 class ActivityQuerySet(models.QuerySet["Activity"]):
@@ -146,6 +159,13 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
         """Return the activities in which one of these people takes part and has not declined."""
         taking_part = Participant.objects.filter(profile__in=profiles).exclude(response=Participant.Response.DECLINED)
         return self.filter(pk__in=taking_part.values("activity"))
+
+
+class ActivityManager(models.Manager.from_queryset(ActivityQuerySet)):  # type: ignore[misc] # Made by Django.
+    """Single activities and occurrences: what people see. The head of a series is in `Activity.every` alone."""
+
+    def get_queryset(self) -> ActivityQuerySet:
+        return super().get_queryset().filter(is_series=False)
 
 
 def _met_by(profile: Profile) -> Q:
@@ -227,13 +247,15 @@ class Activity(models.Model):
     result = models.CharField(_("result"), max_length=200, blank=True)
     result_details = models.TextField(_("result details"), blank=True)
     series = models.ForeignKey(Series, models.PROTECT, null=True, blank=True, related_name="occurrences")
-    original_start = models.DateTimeField(null=True, blank=True)
+    original_start = models.DateTimeField(null=True, blank=True)  # Which occurrence of its series it is (R15).
+    is_series = models.BooleanField(default=False)  # The head: it stands for the whole series, and shows nowhere.
     tags = models.ManyToManyField(Tag, blank=True, related_name="activities", verbose_name=_("tags"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     modified_at = models.DateTimeField(_("modified"), auto_now=True)
     deleted_at = models.DateTimeField(null=True, blank=True)  # Kept out of sight for KEEP_DELETED, then erased (R14).
 
-    objects = ActivityQuerySet.as_manager()
+    objects = ActivityManager()
+    every = ActivityQuerySet.as_manager()
 
     class Meta:
         verbose_name_plural = "activities"
@@ -251,6 +273,13 @@ class Activity(models.Model):
                 | Q(all_day=True, start_date__isnull=False, due_date__gte=F("start_date")),
             ),
             models.UniqueConstraint(fields=["series", "original_start"], name="activities_one_activity_per_occurrence"),
+            models.UniqueConstraint(
+                fields=["series"], condition=Q(is_series=True), name="activities_one_head_per_series"
+            ),
+            models.CheckConstraint(
+                name="activities_a_head_has_a_series_and_is_no_occurrence",
+                condition=Q(is_series=False) | Q(series__isnull=False, original_start=None),
+            ),
         ]
 
     def __str__(self) -> str:

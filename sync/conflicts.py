@@ -43,7 +43,7 @@ def use_other_value(*, outcome: SyncOutcome, by: Profile, now: datetime) -> None
     :raises UnableToUseOtherValue: if the activity is gone or not theirs to see any more (R8), or the field is somebody
         else's to change (R6).
     """
-    activity = Activity.objects.visible_to(by).filter(pk=outcome.activity_id).first()  # type: ignore[misc] # None finds nothing.
+    activity = Activity.objects.visible_to(by).filter(pk=outcome.activity_id).first()
     if activity is None:
         raise UnableToUseOtherValue(_("The activity was deleted meanwhile, or is not yours to see any more."))
     if outcome.field not in FIELDS_TO_TAKE_BACK:
