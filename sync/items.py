@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from activities.models import Activity, FieldChange
-from sync import marks, store, writing
+from activities.recurrence import UnreadableRule
+from sync import lanes, marks, repeating, store, writing
 from sync.core import decide as core
 from sync.core import guards, mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import why_not_imported
 from sync.core.identity import Candidate, Placed, place
 from sync.core.people import Organized
+from sync.core.reasons import Reason
 from sync.core.snapshot import dump_value
 from sync.google import errors
+from sync.google.gateway import Call
+from sync.lanes import Conversation, Item
 from sync.models import ActivityMark, EventLink, SyncOutcome, SyncSession
 from sync.run import ChangedHere, LeaseLost, Run, facts_in
 from sync.store import Pair
@@ -28,11 +32,15 @@ LOOKS = 4  # How often one item is looked at in a session before it waits for th
 FRESH = timedelta(hours=24)  # Guests are told about changes that young (R17).
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # Between two tries of a parked item (R19).
 SHOW_PROGRESS_EVERY = 10  # Items.
-REPEATS = "Repeating events are not synchronized yet. The event stays as it is in Google."
 # What concerns the whole session, not one item.
 FOR_THE_SESSION = (
     errors.GoogleUnavailable, errors.AccessRevoked, errors.AccessInsufficient, errors.CalendarGone, LeaseLost,
 )  # fmt: skip
+
+# Conversations that come to something: whether that was all, Google's new version of an event, a link to look at.
+Step = Generator[Call, dict[str, Any], bool]
+Writing = Generator[Call, dict[str, Any], Mapping[str, Any]]
+Linking = Generator[Call, dict[str, Any], EventLink | None]
 
 Action, Direction, State = SyncOutcome.Action, SyncOutcome.Direction, EventLink.State
 
@@ -42,18 +50,18 @@ def bring_all_together(run: Run) -> str:
     _take_confirmed(run)
     links, activities = store.marked_links(run), store.marked_activities(run)
     run.session.items_total = len(links) + len(activities)
-    for link_id in links:
-        _item(run, functools.partial(_bring_together, run, link_id), link_id=link_id)
-    for mark in activities:
-        _item(run, functools.partial(_bring_activity, run, mark), mark=mark)
+    # The new part of a series goes out before the old one is cut off, so that no occurrence is missing meanwhile (R15).
+    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in activities if mark.is_new_series])
+    run_all = [_item_of_link(run, link) for link in links]
+    run_all += [_item_of_activity(run, mark) for mark in activities if not mark.is_new_series]
+    lanes.carry_out(run, run_all)
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
         run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
         run.session.rule = "R14"
         return SyncSession.Status.NEEDS_CONFIRMATION
     run.removals_allowed = True
-    for link_id in run.deferred:
-        _item(run, functools.partial(_bring_together, run, link_id), link_id=link_id)
+    lanes.carry_out(run, [_item_of_link(run, link) for link in store.links_to_look_at(run, run.deferred)])
     has_problems = any(outcome.is_problem for outcome in run.outcomes)
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 
@@ -67,50 +75,73 @@ def _take_confirmed(run: Run) -> None:
 
 
 def _is_stopped_by_guard(run: Run) -> bool:
-    links = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED).count()
-    return guards.needs_confirmation(removals=len(run.deferred), links=links)
+    """Whether so much would go that a person has to say so first; a series counts as one (R14)."""
+    links = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED)
+    removals = store.count_of(links.filter(pk__in=run.deferred))
+    return guards.needs_confirmation(removals=removals, links=store.count_of(links))
 
 
-def _item(run: Run, work: Callable[[], None], *, link_id: int | None = None, mark: ActivityMark | None = None) -> None:
-    _guarded(run, work, link_id=link_id, mark=mark)
+def _item_of_link(run: Run, link: store.Marked) -> Item:
+    return Item(
+        lane=link.lane,
+        begin=lambda: _bring_together(run, link.pk),
+        failed=functools.partial(_put_aside, run, link_id=link.pk),
+        ended=functools.partial(_ended, run),
+    )
+
+
+def _item_of_activity(run: Run, mark: store.MarkedActivity) -> Item:
+    return Item(
+        lane=mark.lane,
+        begin=lambda: _bring_activity(run, mark.row),
+        failed=functools.partial(_put_aside, run, mark=mark.row),
+        ended=functools.partial(_ended, run),
+    )
+
+
+def _ended(run: Run) -> None:
     run.session.items_done += 1
     if run.session.items_done % SHOW_PROGRESS_EVERY == 0:
         run.show_progress()
 
 
-def _guarded(
-    run: Run, work: Callable[[], None], *, link_id: int | None = None, mark: ActivityMark | None = None
+def _put_aside(
+    run: Run, error: Exception, *, link_id: int | None = None, mark: ActivityMark | None = None
 ) -> None:
     """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
-    try:
-        work()
-    except FOR_THE_SESSION:
-        raise
-    except (errors.GoogleError, mapping.UnreadableEvent) as error:
+    if isinstance(error, FOR_THE_SESSION):
+        raise error
+    if mark and link_id is None:
+        link_id = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).values_list(
+            "pk", flat=True
+        ).first()
+        if link_id:
+            writing.unmark_activity(mark)
+    if isinstance(error, (errors.GoogleError, mapping.UnreadableEvent, UnreadableRule)):
         _park(run, link_id, mark, reason=str(error), rule="R19")
-    except Exception as error:
-        logger.exception("Session %s: link %s could not be synchronized", run.session.pk, link_id)
-        reason = "Something went wrong here with this item; it is tried again later."
-        _park(run, link_id, mark, reason=reason, rule="R19", error=f"{type(error).__name__}: {error}")
+        return
+    logger.error("Session %s: link %s could not be synchronized", run.session.pk, link_id, exc_info=error)
+    reason = "Something went wrong here with this item; it is tried again later."
+    _park(run, link_id, mark, reason=reason, rule="R19", error=f"{type(error).__name__}: {error}")
 
 
-def _bring_together(run: Run, link_id: int) -> None:
+def _bring_together(run: Run, link_id: int) -> Conversation:
     """Look at one link until nothing is left to do about it; who edits meanwhile is heard (R12)."""
     for _look in range(LOOKS):
         link = EventLink.objects.filter(pk=link_id).first()
         if link is None:
             return
         try:
-            if _bring_once(run, link):
+            if (yield from _bring_once(run, link)):
                 return
         except ChangedHere:
             continue
         except (errors.EventChangedMeanwhile, errors.EventGone):
-            _look_afresh(run, link)
+            yield from _look_afresh(run, link)
     # It changes faster than it can be looked at: it stays marked for the next session.
 
 
-def _look_afresh(run: Run, link: EventLink) -> None:
+def _look_afresh(run: Run, link: EventLink) -> Conversation:
     """
     Ask what became of an event that is not what was seen.
 
@@ -119,23 +150,26 @@ def _look_afresh(run: Run, link: EventLink) -> None:
     :raises CalendarGone: if it is not.
     """
     try:
-        store.observe_event(run, link, run.gateway.get_event(event_id=link.event_id))
+        store.observe_event(run, link, (yield Call("get", event_id=link.event_id)))
     except errors.EventGone:
         run.gateway.list_events(page_size=1, time_min=run.now.isoformat())
         store.observe_gone(run, link)
 
 
-def _bring_once(run: Run, link: EventLink) -> bool:
+def _bring_once(run: Run, link: EventLink) -> Step:
     """Do the next thing about a link. Returns whether that was all."""
     if link.state == State.SEEN:
         return _place(run, link)
     if link.state == State.INSERTING:
-        return _insert(run, link)
+        return (yield from _insert(run, link))
+    if repeating.is_stale(run, link):
+        repeating.let_go(run, link)
+        return True
     pair = store.load_pair(run, link)
     if _hands_over_to_somebody_else(pair, run):
         _hand_over(run, pair.activity, pair.organized)
         return False
-    return _apply(run, pair, core.decide(pair.here, pair.google, pair.standing))
+    return (yield from _apply(run, pair, core.decide(pair.here, pair.google, pair.standing)))
 
 
 def _hands_over_to_somebody_else(pair: Pair, run: Run) -> bool:
@@ -143,17 +177,15 @@ def _hands_over_to_somebody_else(pair: Pair, run: Run) -> bool:
 
 
 def _place(run: Run, link: EventLink) -> bool:
-    """Find the activity of an event that this account has not linked yet, or make one (R2, R3, R9)."""
+    """Find the activity of an event that this account has not linked yet, or make one (R2, R3, R9, R15)."""
     facts = facts_in(link)
+    if facts.series_event_id and (whole := repeating.link_of_series(run, link, facts)):
+        return repeating.place_exception(run, link, whole)
     if facts.is_cancelled:
         link.delete()
         return True
-    when = None if facts.is_recurring else mapping.when_of(link.event, default_zone=run.default_zone)
-    if reason := why_not_imported(facts, when, window=run.window):
+    if reason := why_it_stays_out(run, link):
         writing.ignore_event(link, rule=reason.rule, reason=reason.text)
-        return True
-    if facts.is_recurring:
-        _park(run, link.pk, None, reason=REPEATS, rule="R15", tries_again=False)
         return True
     placed = placed_for(run, link)
     if placed.activity_id is None:
@@ -161,6 +193,18 @@ def _place(run: Run, link: EventLink) -> bool:
         return True
     writing.join_activity(run, link, placed=placed)
     return False
+
+
+def why_it_stays_out(run: Run, link: EventLink) -> Reason | None:
+    """
+    Return why an event that is linked nowhere does not come in, None if it does (R2).
+
+    :raises UnreadableEvent: if it is there and nothing can be made of it.
+    :raises UnreadableRule: if it repeats by a rule that cannot be read (R15).
+    """
+    facts = facts_in(link)
+    when = None if facts.is_cancelled else mapping.when_of(link.event, default_zone=run.default_zone)
+    return why_not_imported(facts, when and store.last_time(when), window=run.window)
 
 
 def placed_for(run: Run, link: EventLink) -> Placed:
@@ -173,12 +217,12 @@ def placed_for(run: Run, link: EventLink) -> Placed:
             invited=facts_in(other).addresses,
         )
         for other in store.links_of_meeting(run, facts)
-    ]
+    ] + repeating.candidates(run, facts)
     own = {run.login} | {guest.address for guest in facts.guests if guest.is_self}
     return place(facts, own_addresses=own, candidates=candidates, carried=store.carried_activity(run, facts))
 
 
-def _insert(run: Run, link: EventLink) -> bool:
+def _insert(run: Run, link: EventLink) -> Step:
     """Add the event whose id was chosen before; whether it was added already, Google tells (R13)."""
     if link.event:  # It was listed meanwhile: the answer was lost, the event is there.
         if facts_in(link).is_cancelled:
@@ -192,19 +236,19 @@ def _insert(run: Run, link: EventLink) -> bool:
         and store.unmet_condition(run, activity) is None
     )
     if not is_wanted:
-        return _give_up_insert(run, link)
+        return (yield from _give_up_insert(run, link))
     addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
     here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
     guests = mapping.attendees_after(
         {}, wanted=here.people, profiles={run.login: run.me.pk}, addresses=addresses, organizer=run.login
     )
-    send_updates = link.send_updates or _tell(run, activity, has_other_guests=bool(guests), due=activity.due)
+    send_updates = link.send_updates or _tell(run, activity, has_other_guests=bool(guests), due=store.ends(activity))
     writing.intend(link, here=here, send_updates=send_updates)
     body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)
     try:
-        event = run.gateway.insert_event(body=body, send_updates=send_updates)
+        event = yield Call("insert", body=body, send_updates=send_updates)
     except errors.EventIdTaken:
-        event = run.gateway.get_event(event_id=link.event_id)
+        event = yield Call("get", event_id=link.event_id)
         if mapping.facts_of(event).hidden_id not in ("", str(activity.uid)):  # A deleted one may tell nothing.
             raise errors.EventRefused("Google has another event under the id chosen for this activity.") from None
         store.observe_event(run, link, event)
@@ -219,10 +263,10 @@ def _inserted_and_deleted(link: EventLink) -> bool:
     return False
 
 
-def _give_up_insert(run: Run, link: EventLink) -> bool:
+def _give_up_insert(run: Run, link: EventLink) -> Step:
     """The activity is not to be added any more. An event that a lost answer hides must not be forgotten (R13)."""
     try:
-        event = run.gateway.get_event(event_id=link.event_id)
+        event = yield Call("get", event_id=link.event_id)
     except errors.EventGone:
         link.delete()
         return True
@@ -230,7 +274,7 @@ def _give_up_insert(run: Run, link: EventLink) -> bool:
     return False
 
 
-def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
+def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     """Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all."""
     actions = list(actions)
     if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
@@ -243,25 +287,24 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
     for action in actions:
         match action:
             case core.Reread():
-                writing.relink(run, pair, _event_now(run, pair))
+                writing.relink(run, pair, (yield from _event_now(pair)))
+                repeating.mark_what_deviates(run, pair.activity)
                 return False
             case core.BringBackInGoogle():
-                _bring_back_in_google(run, pair, actions)
+                yield from _bring_back_in_google(run, pair, actions)
                 return False
             case core.Freeze():
                 settle |= {"state": State.FROZEN, "reason": (action.rule, action.reason)}
             case core.UpdateInGoogle():
-                event = _update_in_google(run, pair, event, action.patch)
+                event = yield from _update_in_google(run, pair, event, action.patch)
                 noted.append(("updated", action, _values(pair, action.patch)))
             case core.AnswerInGoogle():
                 body = mapping.answer_body(event, response=action.response)
                 values = {"field": "response", "here": action.response, "google": mapping.facts_of(event).own_answer}
-                event = run.gateway.patch_event(
-                    event_id=pair.link.event_id, body=body, etag=str(event.get("etag", "")), send_updates="none"
-                )
+                event = yield _patch(pair, event, body, send_updates="none")
                 noted.append(("answered", action, values))
             case core.RemoveInGoogle():
-                event = _remove_in_google(run, pair, event)
+                event = yield from _remove_in_google(run, pair, event)
                 noted.append(("removed", action, {}))
             case core.UpdateHere():
                 to_here = action.patch
@@ -288,19 +331,39 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> bool:
     return not settle.get("revive")
 
 
-def _event_now(run: Run, pair: Pair) -> dict[str, Any] | None:
+def _patch(pair: Pair, event: Mapping[str, Any], body: Mapping[str, Any], *, send_updates: str) -> Call:
+    """Only on the version that was seen (R12)."""
+    etag = str(event.get("etag", ""))
+    return Call("patch", event_id=pair.link.event_id, body=body, etag=etag, send_updates=send_updates)
+
+
+def _event_now(pair: Pair) -> Generator[Call, dict[str, Any], dict[str, Any] | None]:
     """Return the event as Google shows it now, None if it knows it no more."""
     try:
-        return run.gateway.get_event(event_id=pair.link.event_id)
+        return (yield Call("get", event_id=pair.link.event_id))
     except errors.EventGone:
         return None
 
 
-def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
-    """Open the next incarnation, unless somebody has just brought the event back themselves (R13)."""
-    event = _event_now(run, pair)
+def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Conversation:
+    """
+    Open the next incarnation, unless somebody has just brought the event back themselves (R13).
+
+    An occurrence keeps its id for ever: there the event is confirmed again, as the activity is now.
+    """
+    event = yield from _event_now(pair)
     if event is not None and not mapping.facts_of(event).is_cancelled:
         writing.relink(run, pair, event)
+        return
+    if event is not None and pair.facts.series_event_id:
+        patch = {name: getattr(pair.here.now, name) for name in core.MERGED}
+        body = mapping.patch_body(patch, event={**pair.link.event, **event}) | {"status": "confirmed"}
+        event = yield _patch(pair, event, body, send_updates="none")
+        with run.transaction():
+            _journal(run, pair, actions)
+            writing.relink(run, pair, event)
+            reasons = [action for action in actions if isinstance(action, core.BringBackInGoogle)]
+            _note_in_google(run, pair, [("added", reasons[0], {})])
         return
     with run.transaction():
         _journal(run, pair, actions)
@@ -313,7 +376,7 @@ def _may_remove(run: Run, pair: Pair) -> bool:
     return pair.here.presence is not Presence.PRESENT and removals_ordered_by_a_person(pair, now=run.now)
 
 
-def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Mapping[str, Any]:
+def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Writing:
     """Send only the fields that changed, on the version that was seen (R12)."""
     body = mapping.patch_body(patch, event=event)
     if "people" in patch:
@@ -329,21 +392,20 @@ def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Map
     send_updates = (pair.link.send_updates or "none") if names else "none"
     if names and send_updates != "all":
         others = pair.facts.has_other_guests or "people" in patch
-        send_updates = _tell(run, pair.activity, has_other_guests=others, due=pair.activity.due, names=names)
+        send_updates = _tell(run, pair.activity, has_other_guests=others, due=store.ends(pair.activity), names=names)
         EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
-    return run.gateway.patch_event(
-        event_id=pair.link.event_id, body=body, etag=str(event.get("etag", "")), send_updates=send_updates
-    )
+    return (yield _patch(pair, event, body, send_updates=send_updates))
 
 
-def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Mapping[str, Any]:
+def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Writing:
     send_updates = pair.link.send_updates
     if send_updates != "all":
         others = pair.facts.has_other_guests
         names = ["status", "deleted"]
-        send_updates = _tell(run, pair.activity, has_other_guests=others, due=pair.activity.due, names=names)
+        send_updates = _tell(run, pair.activity, has_other_guests=others, due=store.ends(pair.activity), names=names)
     EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
-    run.gateway.delete_event(event_id=pair.link.event_id, etag=str(event.get("etag", "")), send_updates=send_updates)
+    etag = str(event.get("etag", ""))
+    yield Call("delete", event_id=pair.link.event_id, etag=etag, send_updates=send_updates)
     return {**event, "status": "cancelled", "etag": ""}
 
 
@@ -362,18 +424,30 @@ def _tell(run: Run, activity: Activity, *, has_other_guests: bool, due: datetime
     return "all" if fresh.exists() else "none"
 
 
-def _bring_activity(run: Run, mark: ActivityMark) -> None:
+def _bring_activity(run: Run, mark: ActivityMark) -> Conversation:
     """Look at a marked activity: through its link if there is one, else whether it is to be added (R1, R5)."""
     link = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).first()
     if link is None:
-        link = _begin_insert(run, mark)
+        begin = _begin_exception if mark.activity.original_start else _begin_insert
+        link = yield from begin(run, mark)
     if link is not None and link.pk not in run.deferred:
-        _guarded(run, lambda: _bring_together(run, link.pk), link_id=link.pk)
+        yield from _bring_together(run, link.pk)
     if link is None or link.pk not in run.deferred:
         writing.unmark_activity(mark)
 
 
-def _begin_insert(run: Run, mark: ActivityMark) -> EventLink | None:
+def _begin_exception(run: Run, mark: ActivityMark) -> Linking:
+    """An occurrence that differs from its series becomes an exception in Google, read afresh first (R12, R15)."""
+    activity = store.load_activity(mark.activity_id)
+    whole = repeating.link_of_head(run, activity)
+    if whole is None or not repeating.deviates(run, activity, whole):
+        return None
+    event = yield Call("get", event_id=repeating.event_id_of(whole, activity))
+    return repeating.link_exception(run, activity, whole, event)
+
+
+def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
+    yield from ()  # It asks Google nothing; what it begins does.
     if not is_to_be_added(run, mark.activity_id):
         return None
     activity = store.load_activity(mark.activity_id)
@@ -396,7 +470,7 @@ def is_to_be_added(run: Run, activity_id: int) -> bool:
     activity = store.load_activity(activity_id)
     return (
         store.presence_here(activity) is Presence.PRESENT
-        and activity.series_id is None
+        and activity.original_start is None  # An occurrence goes with its series (R15).
         and not store.is_linked_anywhere(activity_id)
         and store.unmet_condition(run, activity) is None
     )

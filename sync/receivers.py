@@ -10,8 +10,9 @@ from django.dispatch import receiver
 from accounts.models import ExternalAccount
 from accounts.signals import emails_changed
 from activities.models import Activity
-from activities.signals import activity_changed, asks_why_read_only
+from activities.signals import activity_changed, asks_why_read_only, series_ended, series_made, series_split
 from sync import marks, rights
+from sync.models import EventLink, Meeting
 
 
 @receiver(activity_changed)
@@ -34,3 +35,30 @@ def let_others_take_over(*, instance: ExternalAccount, **_: Any) -> None:
 @receiver(asks_why_read_only)
 def say_why_it_is_read_only(*, activity: Activity, profile: Any, **_: Any) -> str | None:
     return rights.why_read_only(activity=activity, profile=profile)
+
+
+@receiver(series_made)
+def link_the_series(*, head: Activity, occurrence: Activity, **_: Any) -> None:
+    """A single activity repeats from now on: its event becomes that of the whole series (R15)."""
+    links = EventLink.objects.filter(activity=occurrence, event__recurringEventId__isnull=True)
+    links.update(activity=head, series=head.series)
+    Meeting.objects.filter(activity=occurrence).update(activity=head)
+
+
+@receiver(series_ended)
+def link_what_is_left(*, head: Activity, activity: Activity, **_: Any) -> None:
+    """A series does not repeat any more: its event becomes that of the one activity that is left (R15)."""
+    EventLink.objects.filter(activity=activity).delete()
+    EventLink.objects.filter(activity=head).update(activity=activity, series=None)
+    Meeting.objects.filter(activity=activity).delete()
+    Meeting.objects.filter(activity=head).update(activity=activity)
+
+
+@receiver(series_split)
+def forget_exceptions_of_the_old_part(*, moved: list[int], **_: Any) -> None:
+    """
+    Occurrences that begin a series of their own are no exceptions of the old one any more (R15).
+
+    What is particular about them is found once the new part is in Google.
+    """
+    EventLink.objects.filter(activity__in=moved, event__recurringEventId__isnull=False).delete()

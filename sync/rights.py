@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
@@ -15,7 +16,10 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
 
     An activity that is in no Google calendar, or that nobody else takes part in, is anybody's who may open it.
     """
-    if not activity.links.filter(state__in=EventLink.HOLDING).exists():
+    linked = Q(activity=activity)
+    if activity.series_id:
+        linked |= Q(activity__series=activity.series_id, activity__is_series=True)  # It goes with its series (R15).
+    if not EventLink.objects.filter(linked, state__in=EventLink.HOLDING).exists():
         return None
     if activity.google_read_only_reason:
         return activity.google_read_only_reason

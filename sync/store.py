@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from accounts.models import CommunicationOption, ExternalAccount, profiles_by_email
-from activities.models import Activity, FieldChange, Participant, Tag
+from activities import recurrence
+from activities.models import Activity, FieldChange, Participant, Tag, bounds_of_days
+from activities.recurrence import Pattern
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Answer, Half, Presence, Standing
@@ -20,12 +23,13 @@ from sync.core.eligibility import Selected, first_unmet, reasons_to_send
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized, Roles, organizer_of
 from sync.core.reasons import Reason
-from sync.core.snapshot import PER_COPY_FIELDS, Days, Snapshot, Timed, When
+from sync.core.snapshot import PER_COPY_FIELDS, Days, Repeating, Snapshot, Timed, When, at_occurrence
 from sync.models import ActivityMark, EventLink, SyncedCalendar
 from sync.run import Run
 
 CLOCKS_DIFFER = timedelta(hours=1)  # A change may carry a time a little before the session that did not see it yet.
 LONGEST_ID = 1024  # Characters of an event's id, Google's own limit.
+FOR_EVER = datetime(9000, 1, 1, tzinfo=UTC)  # When an endless series ends.
 
 
 @dataclass
@@ -96,8 +100,8 @@ def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
     for event_id, event in events.items():
         link = known.get(event_id)
         if link is None:
-            if event.get("status") == "cancelled":
-                continue  # It came and went without us.
+            if event.get("status") == "cancelled" and not event.get("recurringEventId"):
+                continue  # It came and went without us. A cancelled occurrence tells what its series leaves out (R15).
             link = EventLink(calendar=calendar, google_calendar_id=calendar.calendar_id, event_id=event_id)
             made.append(link)
         elif link.etag != event.get("etag"):  # Else it is the echo of what we know (R18).
@@ -181,8 +185,8 @@ def end_reading(run: Run) -> None:
 
 def _is_in_window(run: Run, link: EventLink) -> bool:
     try:
-        return run.window.holds(mapping.when_of(link.event, default_zone=run.default_zone))
-    except mapping.UnreadableEvent:
+        return run.window.holds(last_time(mapping.when_of(link.event, default_zone=run.default_zone)))
+    except (mapping.UnreadableEvent, recurrence.UnreadableRule):
         return True
 
 
@@ -214,22 +218,83 @@ def selectable_activities(run: Run) -> Any:
     me = run.me
     mine = Q(organizer=me) | Q(owner=me) | Q(participants__profile=me)
     return (
-        Activity.objects.present()
-        .filter(mine, show_in_calendar=True, tags__kind=Tag.Kind.PRIVATE, tags__owner=me)
-        .filter(due__gt=run.window.start - timedelta(days=1))
+        Activity.every.present()
+        .filter(mine, show_in_calendar=True, tags__kind=Tag.Kind.PRIVATE, tags__owner=me, original_start=None)
+        .filter(Q(due__gt=run.window.start - timedelta(days=1)) | Q(is_series=True))
         .exclude(links__calendar=run.calendar)
         .distinct()
     )
 
 
-def marked_links(run: Run) -> list[int]:
-    """Return the links to look at, in the order in which they came."""
-    links = EventLink.objects.filter(calendar=run.calendar, is_marked=True)
-    return list(links.order_by("id").values_list("id", flat=True))
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A link to look at, and the lane in which it waits its turn."""
+
+    pk: int
+    lane: str
+    place: int  # New series come first, then what is linked, then single occurrences (R15).
 
 
-def marked_activities(run: Run) -> list[ActivityMark]:
-    return list(run.calendar.activity_marks.order_by("id"))
+@dataclass(frozen=True, slots=True)
+class MarkedActivity:
+    """An activity to look at, and the lane in which it waits its turn."""
+
+    row: ActivityMark
+    lane: str
+    is_new_series: bool
+
+
+def marked_links(run: Run) -> list[Marked]:
+    """Return the links to look at, in the order in which they have to be."""
+    return _in_lanes(run, EventLink.objects.filter(calendar=run.calendar, is_marked=True))
+
+
+def links_to_look_at(run: Run, ids: Iterable[int]) -> list[Marked]:
+    """Return these links, in the order in which they have to be looked at."""
+    return _in_lanes(run, EventLink.objects.filter(pk__in=list(ids)))
+
+
+def _in_lanes(run: Run, links: QuerySet[EventLink]) -> list[Marked]:
+    rows = links.values("pk", "event_id", "series_id", "activity_id", "state", "event__recurringEventId",
+                        "event__recurrence").order_by("id")  # fmt: skip
+    found = list(rows)
+    wholes = {row["event__recurringEventId"] for row in found if not row["series_id"]} - {None}
+    known = EventLink.objects.filter(calendar=run.calendar, event_id__in=wholes, series__isnull=False)
+    series = dict(known.values_list("event_id", "series_id"))
+    return sorted((_in_lane(row, series) for row in found), key=lambda marked: marked.place)
+
+
+def _in_lane(row: Mapping[str, Any], series: Mapping[str, int]) -> Marked:
+    whole = row["event__recurringEventId"]
+    series_id = row["series_id"] or series.get(whole or "")
+    if series_id:
+        lane = f"series {series_id}"
+    elif whole or row["event__recurrence"]:
+        lane = f"event {whole or row['event_id']}"
+    else:
+        lane = f"activity {row['activity_id']}" if row["activity_id"] else f"link {row['pk']}"
+    is_new_series = row["event__recurrence"] and row["state"] == EventLink.State.SEEN
+    return Marked(row["pk"], lane, 0 if is_new_series else 2 if whole else 1)
+
+
+def marked_activities(run: Run) -> list[MarkedActivity]:
+    """Return the activities to look at; a series before its occurrences (R15)."""
+    rows = run.calendar.activity_marks.select_related("activity")
+    linked = set(EventLink.objects.filter(calendar=run.calendar, activity__in=rows.values("activity"))
+                 .values_list("activity_id", flat=True))  # fmt: skip
+    marks = [_marked_activity(row, is_linked=row.activity_id in linked) for row in rows.order_by("id")]
+    return sorted(marks, key=lambda mark: mark.row.activity.original_start is not None)
+
+
+def _marked_activity(row: ActivityMark, *, is_linked: bool) -> MarkedActivity:
+    activity = row.activity
+    lane = f"series {activity.series_id}" if activity.series_id else f"activity {activity.pk}"
+    return MarkedActivity(row, lane, is_new_series=activity.is_series and not is_linked)
+
+
+def count_of(links: QuerySet[EventLink]) -> int:
+    """Return how many items links are; a series with its exceptions counts as one (R14)."""
+    return links.annotate(item=Coalesce("series_id", -F("id"))).values("item").distinct().count()
 
 
 # --- Loading -----------------------------------------------------------------------------------------------------
@@ -241,7 +306,7 @@ def load_activity(activity_id: int | None, *, lock: bool = False) -> Activity:
 
     :raises Activity.DoesNotExist: if there is none, or the link it was asked for has none.
     """
-    rows = Activity.objects.locked() if lock else Activity.objects.select_related("organizer", "owner")
+    rows = Activity.every.locked() if lock else Activity.every.select_related("organizer", "owner", "series")
     return rows.prefetch_related("participants", "tags").get(pk=activity_id)
 
 
@@ -267,6 +332,43 @@ def snapshot_here(activity: Activity, *, addresses: Mapping[int, str], organizer
 
 
 def when_here(activity: Activity) -> When:
+    """Return when an activity takes place; of the head of a series, how it repeats as well (R15)."""
+    first = _one_time_here(activity)
+    return Repeating(first, tuple(activity.series.recurrence)) if activity.is_series and activity.series else first
+
+
+def last_time(when: When) -> Timed | Days:
+    """
+    Return when something takes place for the last time; of an endless series a time that nothing outlasts.
+
+    :raises UnreadableRule: if its rule cannot be read.
+    """
+    if not isinstance(when, Repeating):
+        return when
+    last = recurrence.last_start(pattern_of(when))
+    if last is None:
+        return Timed(FOR_EVER, FOR_EVER, "UTC")
+    return at_occurrence(Snapshot(subject="", when=when), last).when  # type: ignore[return-value] # Of one occurrence.
+
+
+def ends(activity: Activity) -> datetime:
+    """Return when an activity, or the last occurrence of a series, has ended; UTC (R17)."""
+    if not activity.is_series:
+        return activity.due
+    last = last_time(when_here(activity))
+    if isinstance(last, Days):
+        return bounds_of_days(first=last.first, last=last.last, time_zone=activity.time_zone)[1]
+    return last.due
+
+
+def pattern_of(when: Repeating) -> Pattern:
+    """Return a series' "when" as the rules of repetition take it."""
+    if isinstance(when.first, Days):
+        return Pattern(when.first.first, "UTC", when.lines)
+    return Pattern(when.first.start, when.first.time_zone, when.lines)
+
+
+def _one_time_here(activity: Activity) -> Timed | Days:
     if activity.all_day and activity.start_date and activity.due_date:
         return Days(activity.start_date, activity.due_date)
     return Timed(activity.start, activity.due, activity.time_zone)
@@ -310,10 +412,12 @@ def selected(run: Run, activity: Activity, *, is_in_other_calendar: bool = False
 
 def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other_calendar: bool = False) -> Selected:
     """Return what R1 asks of an activity, from the point of view of the profile `me`."""
+    if activity.original_start and activity.series:
+        activity = activity.series.head  # A series is selected as a whole (R1).
     tags = list(activity.tags.all())
     private = [tag for tag in tags if tag.kind == Tag.Kind.PRIVATE and tag.owner_id == me]
     return Selected(
-        when=when_here(activity),
+        when=last_time(when_here(activity)),
         show_in_calendar=activity.show_in_calendar,
         is_email=activity.kind == Activity.Kind.EMAIL,
         private_tags=tuple(tag.name for tag in private if wanted is None or tag.pk == wanted.pk),
@@ -330,7 +434,13 @@ def unmet_condition(run: Run, activity: Activity, *, is_in_other_calendar: bool 
 
 
 def organized(run: Run, activity: Activity, *, is_own_copy: bool = False) -> Organized:
-    """Return who the Organizer is once this session has met the activity (R5)."""
+    """
+    Return who the Organizer is once this session has met the activity (R5).
+
+    An occurrence has the Organizer of its series.
+    """
+    if activity.original_start:
+        return Organized(activity.organizer_id)
     roles = Roles(
         me=run.me.pk,
         organizer=activity.organizer_id,
@@ -461,7 +571,10 @@ def _is_by(organizer: int | None, change: FieldChange | None) -> bool:
 def _other_copies_live(link: EventLink) -> bool:
     """Whether somebody else's copy is known not to be cancelled, through an account that still tells us (R14)."""
     telling = EventLink.objects.filter(calendar__account__status=ExternalAccount.Status.CONNECTED)
-    others = telling.filter(activity=link.activity).exclude(pk=link.pk)
+    others = list(telling.filter(activity=link.activity).exclude(pk=link.pk))
+    if link.activity and link.activity.original_start:  # Who has no copy of its own of it has it with the series (R15).
+        whole = telling.filter(series=link.activity.series_id, activity__is_series=True)
+        others += whole.exclude(calendar__in=[link.calendar_id, *(other.calendar_id for other in others)])
     return any(other.event and other.event.get("status") != "cancelled" for other in others)
 
 
@@ -533,7 +646,12 @@ def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
         .select_related("calendar__account")
         .order_by("id")
     )
-    return [link for link in links if _organizer_of(link) == facts.organizer]
+    return [
+        link
+        for link in links
+        if _organizer_of(link) == facts.organizer
+        and mapping.facts_of(link.event).original_start == facts.original_start
+    ]
 
 
 def _linked_activities(run: Run) -> Any:
@@ -550,7 +668,7 @@ def _organizer_of(link: EventLink) -> str:
 def carried_activity(run: Run, facts: EventFacts) -> int | None:
     """Return the activity whose hidden id an event carries, if it is this user's and not linked anywhere (R9)."""
     try:
-        mine = Activity.objects.present().filter(uid=UUID(facts.hidden_id))
+        mine = Activity.every.present().filter(uid=UUID(facts.hidden_id), original_start=None)
     except ValueError:  # None, or text that somebody else put there.
         return None
     takes_part = Q(pk__in=Participant.objects.filter(profile=run.me).values("activity"))

@@ -11,14 +11,14 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from activities.models import Activity, FieldChange, Participant
-from sync import store
+from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence, agreed_after, label_of
 from sync.core.identity import Placed, meeting_key
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized, organizer_of_import
-from sync.core.snapshot import Days, Snapshot
+from sync.core.snapshot import Days, Repeating, Snapshot
 from sync.models import ActivityMark, EventLink, Meeting, SyncOutcome
 from sync.run import ChangedHere, Run, facts_in
 from sync.store import Pair
@@ -58,6 +58,8 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
         activity.tags.add(run.tag())
         if placed.shares_meeting:
             _claim_meeting(facts, activity)
+        if activity.is_series:
+            repeating.lay_out_imported(run, link, activity)
         FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
         current.activity = activity
         here = store.snapshot_here(
@@ -65,7 +67,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
         )
         _settle(current, here=here, google=content, presence=Presence.PRESENT, profiles=profiles, mark=link.mark)
         run.count("added", Here)
-        words = _import_words(facts, run)
+        words = _import_words(activity, facts, run)
         run.note(SyncOutcome.Action.ADDED, rule="R3", reason=words, item=content.subject, link=current)
         _journal_unknown_zone(run, current, content)
 
@@ -75,7 +77,7 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
     facts = facts_in(link)
     profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
     content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
-    with run.transaction():
+    with run.transaction(), repeating.followed(run, placed.activity_id):
         activity = store.load_activity(placed.activity_id, lock=True)
         own = EventLink.objects.filter(calendar=run.calendar, activity=activity)
         own.filter(state=EventLink.State.DETACHED).delete()  # Its event is gone; the meeting returned as this one.
@@ -97,6 +99,8 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         if not Meeting.objects.filter(activity=activity).exists():
             _claim_meeting(facts, activity, may_fail=True)
         EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.
+        if activity.is_series:
+            repeating.lay_out_joined(run, link, activity)
         run.count("added", Here)
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
 
@@ -136,7 +140,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
 
     Returns None if somebody else has linked the activity meanwhile: nothing is inserted while any link exists (R5).
     """
-    with run.transaction():
+    with run.transaction(), repeating.followed(run, activity_id):
         activity = store.load_activity(activity_id, lock=True)
         if store.is_linked_anywhere(activity_id):
             return None
@@ -146,6 +150,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
             google_calendar_id=run.calendar.calendar_id,
             event_id=uuid.uuid4().hex,
             activity=activity,
+            series=activity.series,
             state=EventLink.State.INSERTING,
             seen_in_read=run.calendar.complete_read,
             is_marked=True,
@@ -186,7 +191,7 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
     """
     event = mapping.cleaned(dict(event))
     facts = mapping.facts_of(event)
-    with run.transaction():
+    with run.transaction(), repeating.followed(run, link.activity_id):
         profiles = run.profiles_for(event, store.profiles_by_email(facts.addresses))
         content = mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
         current = EventLink.objects.select_for_update().get(pk=link.pk)
@@ -213,6 +218,7 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
             direction=InGoogle,
             link=current,
         )
+        repeating.mark_what_deviates(run, activity)
 
 
 def settle_pair(
@@ -240,7 +246,7 @@ def settle_pair(
     """
     event = mapping.cleaned(dict(event))
     facts = mapping.facts_of(event)
-    with run.transaction():
+    with run.transaction(), repeating.followed(run, pair.activity.pk):
         activity = store.load_activity(pair.activity.pk, lock=True)
         before = _columns(activity)
         _check_unchanged(pair, activity, to_here, touches_status=bool(status or revive))
@@ -371,7 +377,7 @@ def ignore_event(link: EventLink, *, rule: str, reason: str) -> None:
 
 def hand_over(run: Run, *, activity_id: int, organized: Organized) -> None:
     """Give an activity that nobody organized to its Owner (R5)."""
-    with run.transaction():
+    with run.transaction(), repeating.followed(run, activity_id):
         activity = store.load_activity(activity_id, lock=True)
         _set_organizer(run, activity, organized, link=None)
 
@@ -402,6 +408,7 @@ def _settle(
     seen = mark if mark is not None else link.mark
     link.is_marked = link.is_marked and link.mark != seen
     link.state, link.rule, link.reason = state, reason[0], reason[1][:500]
+    link.series_id = link.activity.series_id if link.activity else None
     if keeps_base:  # Answers go on; whatever else changed since the base still waits (R4).
         link.base_here = {**(link.base_here or {}), "presence": presence.value}
         link.base_google = {**(link.base_google or {}), "answers": answers}
@@ -421,6 +428,9 @@ def _put_content(activity: Activity, patch: Mapping[str, Any]) -> None:
         if name in patch:
             setattr(activity, name, patch[name])
     when = patch.get("when")
+    if isinstance(when, Repeating):
+        repeating.put_rule(activity, when)
+        when = when.first
     if isinstance(when, Days):
         activity.set_days(first=when.first, last=when.last)
     elif when is not None:
@@ -640,10 +650,11 @@ def _journal_unknown_zone(run: Run, link: EventLink, content: Snapshot) -> None:
         )
 
 
-def _import_words(facts: EventFacts, run: Run) -> str:
-    if not facts.guests:
-        return f"New in Google. It becomes a task with the tag “{run.tag()}”."
-    return f"New in Google. It becomes a task of category Meeting with the tag “{run.tag()}”."
+def _import_words(activity: Activity, facts: EventFacts, run: Run) -> str:
+    kind = "a task of category Meeting" if facts.guests else "a task"
+    if activity.is_series:
+        return f"New in Google. It becomes {kind} that repeats, with the tag “{run.tag()}”."
+    return f"New in Google. It becomes {kind} with the tag “{run.tag()}”."
 
 
 def _presence_after(pair: Pair, status: str | None, *, revive: bool) -> Presence:

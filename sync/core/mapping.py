@@ -11,7 +11,7 @@ from typing import Any
 
 from dateutil.parser import isoparse
 
-from sync.core.snapshot import Days, Snapshot, Timed, When
+from sync.core.snapshot import Days, Repeating, Snapshot, Timed, When
 
 HIDDEN_ID = "creatioActivity"  # Our name among an event's private extended properties (R9).
 MOST_REMINDERS = 5  # That an event can have (Google's reference, `reminders.overrides`).
@@ -49,7 +49,8 @@ class EventFacts:
     event_id: str
     ical_uid: str
     is_cancelled: bool
-    is_recurring: bool
+    is_series: bool  # It repeats: Google's master of all its occurrences (R15).
+    series_event_id: str  # Of an occurrence: the event that stands for the whole series.
     event_type: str
     organizer: str  # Address, lower case; empty when Google does not say.
     is_own: bool  # The copy of its organizer (`organizer.self`).
@@ -61,7 +62,7 @@ class EventFacts:
     join_link: str
     html_link: str
     updated: datetime | None
-    original_start: datetime | None
+    original_start: datetime | None  # Of an occurrence; of an all-day one midnight UTC of its day.
 
     @property
     def own_answer(self) -> str | None:
@@ -101,7 +102,8 @@ def facts_of(event: Mapping[str, Any]) -> EventFacts:
         event_id=str(event.get("id", "")),
         ical_uid=str(event.get("iCalUID", "")),
         is_cancelled=event.get("status") == "cancelled",
-        is_recurring=bool(event.get("recurrence") or event.get("recurringEventId")),
+        is_series=bool(_lines(event)),
+        series_event_id=str(event.get("recurringEventId") or ""),
         event_type=str(event.get("eventType", "default")),
         organizer=str(organizer.get("email", "")).lower(),
         is_own=is_own,
@@ -140,28 +142,39 @@ def snapshot_of(event: Mapping[str, Any], *, profiles: Mapping[str, int], defaul
 
 def when_of(event: Mapping[str, Any], *, default_zone: str) -> When:
     """
-    Return when an event takes place. Google's end date is exclusive, ours inclusive (R16).
+    Return when an event takes place, and of a series how it repeats (R15). Google's end date is exclusive, ours not (R16).
 
     :raises UnreadableEvent: if start or end is missing or makes no sense.
     """
+    first = _one_time(event, default_zone=default_zone)
+    lines = _lines(event)
+    return Repeating(first, lines) if lines else first
+
+
+def _one_time(event: Mapping[str, Any], *, default_zone: str) -> Timed | Days:
     start, end = _dict(event.get("start")), _dict(event.get("end"))
     try:
         if start.get("date"):
             first = date.fromisoformat(start["date"])
             last = date.fromisoformat(end["date"]) - timedelta(days=1)
-            return _in_range(Days(first, max(first, last)), first, last)
+            _refuse_far_away(first, last)
+            return Days(first, max(first, last))
         zone = known_zone(start.get("timeZone"), default_zone)
         begins, ends = _moment(start["dateTime"], zone), _moment(end["dateTime"], zone)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UnreadableEvent("Google shows no usable start and end for this event.") from error
-    return _in_range(Timed(begins, max(begins, ends), zone), begins, ends)
+    _refuse_far_away(begins, ends)
+    return Timed(begins, max(begins, ends), zone)
 
 
-def _in_range(when: When, *moments: date) -> When:
-    """Return the "when" if it is far enough from the ends of the calendar that every zone can show it."""
+def _refuse_far_away(*moments: date) -> None:
+    """A date so near to the ends of the calendar that not every zone can show it is of no use."""
     if any(not 1 < moment.year < 9998 for moment in moments):
         raise UnreadableEvent("Google shows a date for this event that no calendar here can hold.")
-    return when
+
+
+def _lines(event: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(line) for line in _list(event.get("recurrence")))
 
 
 def unknown_zone(event: Mapping[str, Any]) -> str:
@@ -237,7 +250,20 @@ def insert_body(snapshot: Snapshot, *, event_id: str, hidden_id: str, guests: It
 
 
 def when_body(when: When, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `start` and `end` for a request."""
+    """
+    Return `start`, `end` and `recurrence` for a request.
+
+    Of a series only what is different from Google's is sent: its rule is never written anew because its time changed (R15).
+    """
+    lines = _lines(replacing)
+    if not isinstance(when, Repeating):
+        return _times_body(when, replacing=replacing) | ({"recurrence": None} if lines else {})
+    is_moved = not lines or _one_time(replacing, default_zone="UTC") != when.first
+    body = _times_body(when.first, replacing=replacing) if is_moved else {}
+    return body | ({"recurrence": list(when.lines)} if lines != when.lines else {})
+
+
+def _times_body(when: Timed | Days, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
     body: dict[str, dict[str, Any]]
     if isinstance(when, Days):
         body = {"start": {"date": when.first.isoformat()}, "end": {"date": _exclusive(when.last)}}

@@ -1,8 +1,8 @@
-"""What both sides can hold: Snapshot, and the two kinds of "when"."""
+"""What both sides can hold: Snapshot, and the three kinds of "when"."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -24,7 +24,15 @@ class Days:
     last: date
 
 
-When = Timed | Days
+@dataclass(frozen=True, slots=True)
+class Repeating:
+    """A series: when its first occurrence takes place, and its rule as RFC 5545 lines, letter by letter (R15)."""
+
+    first: Timed | Days
+    lines: tuple[str, ...]
+
+
+When = Timed | Days | Repeating
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,15 +60,35 @@ FIELDS = tuple(field.name for field in fields(Snapshot))
 PER_COPY_FIELDS = frozenset({"is_private", "show_as_free", "reminder"})
 
 
-def dump_when(when: When) -> dict[str, str]:
+def at_occurrence(series: Snapshot, original_start: datetime) -> Snapshot:
+    """
+    Return what a series says about one of its occurrences (R15).
+
+    `original_start` is aware; of all-day series it is midnight UTC of the day. An occurrence lasts as long as the first.
+    """
+    when = series.when.first if isinstance(series.when, Repeating) else series.when
+    if isinstance(when, Days):
+        first = original_start.astimezone(UTC).date()
+        return replace(series, when=Days(first, first + (when.last - when.first)))
+    start = original_start.astimezone(UTC)
+    return replace(series, when=Timed(start, start + (when.due - when.start), when.time_zone))
+
+
+def dump_when(when: When) -> dict[str, Any]:
     """Return a "when" as JSON can hold it."""
+    if isinstance(when, Repeating):
+        return {"begins": dump_when(when.first), "lines": list(when.lines)}
     if isinstance(when, Days):
         return {"first": when.first.isoformat(), "last": when.last.isoformat()}
     return {"start": _utc_text(when.start), "due": _utc_text(when.due), "time_zone": when.time_zone}
 
 
-def load_when(data: dict[str, str]) -> When:
+def load_when(data: dict[str, Any]) -> When:
     """Return the "when" that `dump_when` wrote."""
+    if "lines" in data:
+        first = load_when(data["begins"])
+        assert not isinstance(first, Repeating)
+        return Repeating(first, tuple(data["lines"]))
     if "first" in data:
         return Days(date.fromisoformat(data["first"]), date.fromisoformat(data["last"]))
     return Timed(datetime.fromisoformat(data["start"]), datetime.fromisoformat(data["due"]), data["time_zone"])
@@ -68,7 +96,7 @@ def load_when(data: dict[str, str]) -> When:
 
 def dump_value(value: Any) -> Any:
     """Return the value of a snapshot's field as JSON can hold it."""
-    if isinstance(value, (Timed, Days)):
+    if isinstance(value, (Timed, Days, Repeating)):
         return dump_when(value)
     if isinstance(value, frozenset):
         return sorted(value)

@@ -68,7 +68,7 @@ def activities_in_google(activities: Iterable[Activity]) -> set[int]:
     found = set(links.filter(activity__in=shown).values_list("activity_id", flat=True))
     series = {activity.series_id for activity in shown if activity.series_id}
     if series:
-        linked = set(links.filter(series__in=series).values_list("series_id", flat=True))
+        linked = set(links.filter(series__in=series, activity__is_series=True).values_list("series_id", flat=True))
         found |= {activity.pk for activity in shown if activity.series_id in linked}
     return found
 

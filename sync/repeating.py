@@ -1,0 +1,482 @@
+"""
+Series and their occurrences in a session (R15).
+
+The head of a series is linked to Google's event of the whole series and takes part as any activity does. What the head
+takes on, its occurrences follow. An occurrence is linked by itself only where it is an exception.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import F, Q, QuerySet
+
+from activities import recurrence, series
+from activities.models import Activity, Participant, Series
+from sync import marks, store
+from sync.core import mapping
+from sync.core import snapshot as snapshots
+from sync.core.decide import Presence
+from sync.core.identity import Candidate
+from sync.core.mapping import EventFacts
+from sync.core.snapshot import Days, Repeating, Snapshot, at_occurrence
+from sync.models import ActivityMark, EventLink
+from sync.run import Run, facts_in
+
+State = EventLink.State
+_PART = re.compile(r"^(?P<root>.+)_R\d{8}(T\d{6})?$")  # How Google names the later part of a series that was split.
+
+
+# --- What belongs together ---------------------------------------------------------------------------------------
+
+
+def link_of_series(run: Run, link: EventLink, facts: EventFacts) -> EventLink | None:
+    """Return this account's link to the series of which a link's event is one occurrence, None if it has none."""
+    return EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=link.google_calendar_id,
+        event_id=facts.series_event_id,
+        activity__is_series=True,
+    ).first()
+
+
+def link_of_head(run: Run, occurrence: Activity) -> EventLink | None:
+    """Return this account's link to the series of an occurrence, None if it has none."""
+    return EventLink.objects.filter(
+        calendar=run.calendar, activity__series=occurrence.series_id, activity__is_series=True
+    ).first()
+
+
+def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
+    """Return which occurrence of a colleague's series an event that came by itself may be (R9)."""
+    if not facts.series_event_id or facts.original_start is None:
+        return []
+    same = Q(event_id=facts.series_event_id) | Q(ical_uid=facts.ical_uid)
+    wholes = EventLink.objects.filter(same, activity__is_series=True).exclude(calendar=run.calendar)
+    found = []
+    for whole in wholes.select_related("calendar__account").order_by("id"):
+        theirs = facts_in(whole)
+        occurrence = Activity.objects.filter(series=whole.series_id, original_start=facts.original_start).first()
+        if occurrence is None or theirs.organizer != facts.organizer:
+            continue
+        if occurrence.links.filter(calendar=run.calendar).exists():
+            continue
+        own = occurrence.links.filter(calendar=whole.calendar).first()
+        found.append(
+            Candidate(
+                activity_id=occurrence.pk,
+                event_id=facts.event_id if whole.event_id == facts.series_event_id else "",
+                is_own_copy=theirs.is_own,
+                invited=(facts_in(own) if own else theirs).addresses,
+            )
+        )
+    return found
+
+
+def is_stale(run: Run, link: EventLink) -> bool:
+    """Whether a link is to an occurrence that Google knows by another name now: its series was moved, split or made anew."""
+    facts = facts_in(link)
+    occurrence = link.activity
+    if not facts.series_event_id or occurrence is None or occurrence.original_start is None:
+        return False
+    whole = link_of_head(run, occurrence)
+    if whole is None:
+        return False  # Invited to this occurrence alone.
+    return (whole.event_id, occurrence.original_start) != (facts.series_event_id, facts.original_start)
+
+
+def let_go(run: Run, link: EventLink) -> None:
+    """Forget a stale link; what is particular about the occurrence is found anew and becomes an exception again."""
+    with run.transaction():
+        occurrence = link.activity
+        assert occurrence is not None
+        link.delete()
+        _mark(run, [occurrence.pk])
+
+
+# --- Exceptions --------------------------------------------------------------------------------------------------
+
+
+def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
+    """
+    Link an occurrence that Google shows by itself to its activity. Returns whether there is nothing more to do about it.
+
+    One that was cancelled before it came here never becomes an activity. One beyond the horizon waits for it.
+    """
+    facts = facts_in(link)
+    assert whole.activity is not None and facts.original_start is not None
+    head, original = store.load_activity(whole.activity_id), facts.original_start
+    occurrence = Activity.every.filter(series=head.series, original_start=original).first()
+    if occurrence is None and not facts.is_cancelled:
+        occurrence = _lay_out_one(run, head, link, original)
+    if occurrence is None:
+        with run.transaction():
+            if facts.is_cancelled and head.organizer_id == run.me.pk:
+                series.skip(head.series, originals=[original])
+            EventLink.objects.filter(pk=link.pk).update(series=head.series)
+            _unmark(link)
+        return True
+    with run.transaction():
+        EventLink.objects.filter(calendar=run.calendar, activity=occurrence).exclude(pk=link.pk).delete()
+        _link(link, occurrence, whole)
+    return False
+
+
+def _lay_out_one(run: Run, head: Activity, link: EventLink, original: datetime) -> Activity | None:
+    """An occurrence that was moved into the window becomes an activity, wherever its series had put it."""
+    assert head.series is not None
+    when = mapping.when_of(link.event, default_zone=run.default_zone)
+    begins = when.first if isinstance(when, Days) else when.start.date()  # type: ignore[union-attr] # Of one occurrence.
+    is_due = begins <= series.horizon(now=run.now).date() and run.window.holds(when)
+    if not is_due or not recurrence.happens_at(series.pattern_of(head), original):
+        return None
+    with run.transaction():
+        made = series.lay_out_these(head.series, originals=[original], now=run.now)
+    return made[0] if made else None
+
+
+def deviates(run: Run, occurrence: Activity, whole: EventLink) -> bool:
+    """Whether there is something about an occurrence that its series does not say, and this session may send."""
+    base = store.base_of(whole.base_here)
+    if whole.state != State.LINKED or base is None or not isinstance(base.when, Repeating):
+        return False
+    if _answer_of(occurrence, run.me.pk) not in (None, _answer_agreed(whole, run.me.pk)):
+        return True
+    if occurrence.organizer_id != run.me.pk:
+        return False
+    assert occurrence.original_start is not None
+    addresses = store.addresses_of(person.profile_id for person in occurrence.participants.all())
+    here = store.snapshot_here(occurrence, addresses=addresses, organizer=occurrence.organizer_id)
+    is_there = store.presence_here(occurrence) is Presence.PRESENT
+    return not is_there or here != at_occurrence(base, occurrence.original_start)
+
+
+def _answer_of(occurrence: Activity, profile: int) -> str | None:
+    return next((one.response for one in occurrence.participants.all() if one.profile_id == profile), None)
+
+
+def _answer_agreed(whole: EventLink, profile: int) -> str | None:
+    """Return the answer agreed on for the whole series; somebody Google does not list has none to differ from."""
+    answers: Mapping[str, str] = (whole.base_google or {}).get("answers", {})
+    head = whole.activity
+    assert head is not None
+    return answers.get(str(profile)) or _answer_of(head, profile)
+
+
+def mark_what_deviates(run: Run, head: Activity) -> None:
+    """Let this session's successor look at each occurrence that is particular, once its series is linked anew (R15)."""
+    if not head.is_series:
+        return
+    whole = EventLink.objects.filter(calendar=run.calendar, activity=head).first()
+    if whole is None:
+        return
+    rows = Activity.every.filter(series=head.series, is_series=False).exclude(links__calendar=run.calendar)
+    found = [row.pk for row in rows.prefetch_related("participants") if deviates(run, row, whole)]
+    _mark(run, found)
+
+
+def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapping[str, Any]) -> EventLink:
+    """Link an occurrence to Google's version of it. What series and occurrence agreed on so far is the base."""
+    event = mapping.cleaned(dict(event))
+    with run.transaction():
+        link, _is_new = EventLink.objects.get_or_create(
+            calendar=run.calendar, google_calendar_id=whole.google_calendar_id, event_id=event["id"]
+        )
+        link.event, link.etag = event, str(event.get("etag", ""))
+        link.ical_uid = mapping.facts_of(event).ical_uid[: store.LONGEST_ID]
+        link.set_guest_addresses(mapping.facts_of(event).addresses)
+        link.seen_in_read = run.calendar.complete_read
+        _link(link, occurrence, whole)
+        return link
+
+
+def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
+    original = occurrence.original_start
+    assert original is not None
+    here, google = store.base_of(whole.base_here), store.base_of(whole.base_google)
+    link.activity, link.series, link.state = occurrence, occurrence.series, State.LINKED
+    link.base_here = _base(here, original, presence=Presence.PRESENT.value)
+    link.base_google = _base(google, original, answers=(whole.base_google or {}).get("answers", {}))
+    link.reason, link.rule, link.retry_at = "", "", None
+    link.is_marked, link.mark = True, link.mark + 1
+    link.save()
+
+
+def _base(whole: Snapshot | None, original: datetime, **more: Any) -> dict[str, Any] | None:
+    return {"snapshot": snapshots.dump(at_occurrence(whole, original)), **more} if whole else None
+
+
+def _unmark(link: EventLink) -> None:
+    EventLink.objects.filter(pk=link.pk, mark=link.mark).update(is_marked=False)
+
+
+def _mark(run: Run, activities: Iterable[int]) -> None:
+    rows = [ActivityMark(calendar=run.calendar, activity_id=pk) for pk in activities]
+    ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+
+
+# --- Series that come in -----------------------------------------------------------------------------------------
+
+
+def put_rule(activity: Activity, when: Repeating) -> None:
+    """Let the head of a series repeat like this; the series is made with its first rule. The head is not saved."""
+    row = activity.series or Series()
+    row.recurrence = list(when.lines)
+    if isinstance(when.first, Days):
+        row.time_zone = activity.time_zone
+        row.first_start = datetime.combine(when.first.first, datetime.min.time(), tzinfo=UTC)
+    else:
+        row.time_zone, row.first_start = when.first.time_zone, when.first.start
+    row.save()
+    activity.series, activity.is_series = row, True
+
+
+def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
+    """
+    Make the occurrences of a series that has just come in.
+
+    What is here already moves into it with its local work: the occurrences of the series from which Google split it
+    off, and those to which somebody was invited one by one.
+    """
+    assert head.series is not None
+    _take_over_single_invitations(run, link, head)
+    former = _split_from(run, link)
+    if former is not None and former.series is not None:
+        moved = series.move_occurrences(former, to=head, since=head.series.first_start, now=run.now)
+        _renew(run, head, moved)
+    series.lay_out(head.series, after=run.window.start, now=run.now)
+    _look_at_exceptions(run, link)
+
+
+def lay_out_joined(run: Run, link: EventLink, head: Activity) -> None:
+    """Make what is missing for somebody who joins a series: their window may begin earlier."""
+    assert head.series is not None
+    _take_over_single_invitations(run, link, head)
+    series.lay_out(head.series, after=run.window.start, now=run.now)
+    _look_at_exceptions(run, link)
+
+
+def _split_from(run: Run, link: EventLink) -> Activity | None:
+    """Return the head of the series of which an event is the later part, told by its id (Google's `_R`)."""
+    part = _PART.match(link.event_id)
+    if part is None:
+        return None
+    root = part["root"]
+    same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
+    wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
+    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < _begins_event(run, link)]
+    return max(before, key=_begins).activity if before else None
+
+
+def _begins(whole: EventLink) -> datetime:
+    assert whole.activity is not None and whole.activity.series is not None
+    return whole.activity.series.first_start
+
+
+def _begins_event(run: Run, link: EventLink) -> datetime:
+    when = mapping.when_of(link.event, default_zone=run.default_zone)
+    first = when.first if isinstance(when, Repeating) else when
+    if isinstance(first, Days):
+        return datetime.combine(first.first, datetime.min.time(), tzinfo=UTC)
+    return first.start
+
+
+def _take_over_single_invitations(run: Run, link: EventLink, head: Activity) -> None:
+    """Whoever was invited to single occurrences first, and now to all, has these activities already."""
+    singles = EventLink.objects.filter(
+        calendar=run.calendar,
+        event__recurringEventId=link.event_id,
+        activity__isnull=False,
+        activity__series=None,
+    )
+    for single in singles.select_related("activity"):
+        original = facts_in(single).original_start
+        taken = Activity.every.filter(series=head.series, original_start=original).exists()
+        if original is None or taken:
+            continue
+        Activity.objects.filter(pk=single.activity_id).update(series=head.series, original_start=original)
+        EventLink.objects.filter(activity=single.activity_id).update(series=head.series)
+
+
+def _look_at_exceptions(run: Run, link: EventLink) -> None:
+    """Occurrences that Google has shown before their series came in get their turn."""
+    EventLink.objects.filter(
+        calendar=run.calendar, event__recurringEventId=link.event_id, state=State.SEEN, is_marked=False
+    ).update(is_marked=True, mark=F("mark") + 1)
+
+
+def _renew(run: Run, head: Activity, moved: Iterable[int]) -> None:
+    """Occurrences that came over into another series: links to what they were there are of no use any more."""
+    EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False).delete()
+    _mark(run, moved)
+
+
+# --- What the head takes on, its occurrences follow ----------------------------------------------------------------
+
+FOLLOWED = (
+    "subject", "location", "notes", "is_private", "show_as_free", "google_organizer", "google_read_only_reason",
+    "join_link", "other_guests",
+)  # fmt: skip
+FOLLOWED_BY_ALL = ("organizer", "show_in_calendar")
+WHEN = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
+
+
+@dataclass(frozen=True)
+class _Head:
+    """How the head of a series stands at one moment."""
+
+    columns: dict[str, Any]
+    pattern: recurrence.Pattern
+    people: dict[int, Participant]
+    tags: frozenset[int]
+
+
+def _state_of(head_id: int) -> _Head | None:
+    head = Activity.every.filter(pk=head_id, is_series=True).select_related("series").first()
+    if head is None:
+        return None
+    return _Head(
+        columns={name: getattr(head, name) for name in (*FOLLOWED, *WHEN, "status", "deleted_at", "show_in_calendar")}
+        | {"organizer": head.organizer_id},
+        pattern=series.pattern_of(head),
+        people={one.profile_id: one for one in head.participants.all()},
+        tags=frozenset(head.tags.values_list("pk", flat=True)),
+    )
+
+
+@contextmanager
+def followed(run: Run, activity_id: int | None) -> Iterator[None]:
+    """
+    Let the occurrences of a series follow whatever happens to its head inside; of other activities nothing.
+
+    Exceptions of this account keep what Google says about them; who organizes, takes part and sees it concerns all.
+    Call it inside the transaction of the change, around it.
+    """
+    before = _state_of(activity_id) if activity_id else None
+    yield
+    if before is None or activity_id is None:
+        return
+    after = _state_of(activity_id)
+    if after is not None and after != before:
+        head = Activity.every.select_related("series").get(pk=activity_id)
+        _follow(run, head, before, after)
+
+
+def _follow(run: Run, head: Activity, before: _Head, after: _Head) -> None:
+    every = Activity.every.filter(series=head.series, is_series=False)
+    plain = every.exclude(links__calendar=run.calendar)
+    changed = {name for name, value in after.columns.items() if value != before.columns[name]}
+    if names := changed & set(FOLLOWED):
+        series.follow(head, before=before.columns, names=names, rows=plain)
+    if names := changed & set(FOLLOWED_BY_ALL):
+        series.follow(head, before=before.columns, names=names, rows=every)
+    if changed & {"status", "deleted_at"}:
+        _follow_presence(plain, before, after)
+    _follow_people(head, before, after, plain=plain, every=every)
+    if added := after.tags - before.tags:
+        series.put_tags(head, tags=added)
+    if changed & set(WHEN) or before.pattern != after.pattern:
+        _re_place(run, head, before)
+
+
+def _follow_presence(plain: QuerySet[Activity], before: _Head, after: _Head) -> None:
+    """A series that is canceled takes its occurrences along, but those completed; and brings them back with it (R14)."""
+    canceled = Activity.Status.CANCELED
+    status, former = after.columns["status"], before.columns["status"]
+    if status == canceled != former:
+        plain.exclude(status=Activity.Status.COMPLETED).update(status=canceled)
+    elif former == canceled != status:
+        plain.filter(status=canceled).update(status=status, result="", result_details="")
+    if before.columns["deleted_at"] and not after.columns["deleted_at"]:
+        plain.filter(deleted_at=before.columns["deleted_at"]).update(deleted_at=None)
+
+
+def _follow_people(
+    head: Activity, before: _Head, after: _Head, *, plain: QuerySet[Activity], every: QuerySet[Activity]
+) -> None:
+    added = [person for pk, person in after.people.items() if pk not in before.people]
+    gone = [pk for pk in before.people if pk not in after.people]
+    if added or gone:
+        series.follow_people(head, added=added, removed=gone, rows=plain)
+    for pk, person in after.people.items():
+        old = before.people.get(pk)
+        if old is None:
+            continue
+        rows = Participant.objects.filter(profile=pk, activity__in=every.values("pk"))
+        if person.displayed != old.displayed:
+            rows.update(displayed=person.displayed)
+        if person.address != old.address:
+            rows.filter(address=old.address).update(address=person.address)
+        if person.reminder_minutes != old.reminder_minutes:
+            rows.filter(reminder_minutes=old.reminder_minutes).update(reminder_minutes=person.reminder_minutes)
+        if person.response != old.response:
+            series.follow_response(head, profile_id=pk, before=old.response, rows=plain)
+
+
+def _re_place(run: Run, head: Activity, before: _Head) -> None:
+    """The series takes place at other times: occurrences move along, those that the new rule drops leave it (R15)."""
+    assert head.series is not None
+    dropped = series.re_place(head.series, old=before.pattern, old_columns=before.columns, now=run.now)
+    _leave(run, dropped)
+    moved_exceptions = EventLink.objects.filter(activity__series=head.series, activity__is_series=False)
+    for link in moved_exceptions.select_related("activity").filter(calendar=run.calendar):
+        if link.activity and facts_in(link).original_start not in (None, link.activity.original_start):
+            _become_plain(run, head, link)
+
+
+def _leave(run: Run, dropped: Iterable[Activity]) -> None:
+    """
+    Let activities stay by themselves that were occurrences with local work, without anything in Google.
+
+    A link says that their event is gone: so no session takes them for new ones and adds them.
+    """
+    for activity in dropped:
+        links = EventLink.objects.filter(activity=activity)
+        links.update(state=State.DETACHED, series=None, is_marked=False, retry_at=None, reason="", rule="")
+        for link in links:
+            link.event = {**link.event, "status": "cancelled"}
+            link.base_here = {**(link.base_here or {}), "presence": store.presence_here(activity).value}
+            link.save(update_fields=["event", "base_here"])
+        if not links:
+            EventLink.objects.create(
+                calendar=run.calendar,
+                google_calendar_id=run.calendar.calendar_id,
+                event_id=f"dropped_{activity.uid.hex}",
+                activity=activity,
+                state=State.DETACHED,
+                event={"status": "cancelled"},
+                base_here={"presence": store.presence_here(activity).value},
+                seen_in_read=run.calendar.complete_read,
+            )
+
+
+def _become_plain(run: Run, head: Activity, link: EventLink) -> None:
+    """
+    An exception whose series moved under it: Google knows it no more, so it is what its series says.
+
+    What was changed here and not sent yet stays, and becomes an exception again.
+    """
+    occurrence = store.load_activity(link.activity_id)
+    base = store.base_of(link.base_here)
+    whole = store.snapshot_here(
+        store.load_activity(head.pk), addresses={}, organizer=head.organizer_id
+    )
+    here = store.snapshot_here(occurrence, addresses={}, organizer=occurrence.organizer_id)
+    assert occurrence.original_start is not None
+    template = at_occurrence(whole, occurrence.original_start)
+    names = [name for name in snapshots.FIELDS if base and getattr(here, name) == getattr(base, name)]
+    series.put_back(occurrence, head=head, original=occurrence.original_start, names=names, template_when=template.when)
+    link.delete()
+    _mark(run, [occurrence.pk])
+
+
+def is_other_kind(pair_activity: Activity, when: Any) -> bool:
+    """Whether a "when" turns a single activity into a series, or a series into a single activity."""
+    return when is not None and pair_activity.original_start is None and (
+        isinstance(when, Repeating) != pair_activity.is_series
+    )
