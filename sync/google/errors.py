@@ -58,6 +58,10 @@ class RequestInvalid(EventRefused):
     """Google can make nothing of this request (400)."""
 
 
+class NoAnswer(GoogleUnavailable):
+    """Nothing came back; whether a write was done is not known."""
+
+
 class AnswerUnreadable(GoogleUnavailable):
     """Google's answer was cut off or is no JSON; whether a write was done is not known."""
 

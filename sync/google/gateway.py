@@ -1,13 +1,16 @@
-"""CalendarGateway over google-api-python-client: one method per API call, retries, and nothing else."""
+"""CalendarGateway over google-api-python-client: one method per API call, batches, retries, and nothing else."""
 
 from __future__ import annotations
 
 import functools
+import http.client
 import json
 import random
 import time
-from collections.abc import Callable
-from typing import Any, TypedDict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, TypedDict
 
 import httplib2
 from django.conf import settings
@@ -18,8 +21,12 @@ from sync.google import errors, oauth
 
 TIMEOUT = 30  # Seconds for one answer of Google's.
 PAGE_SIZE = 2500  # The most that Google lists at once.
-PATIENCE = 20.0  # Seconds that one session spends waiting between repeated calls (R20).
+PATIENCE = 20.0  # Seconds spent waiting between repeated calls (R20).
 ATTEMPTS = 4
+BATCH_SIZE = 50  # Calls that go in one request.
+CALENDAR_GONE = (
+    "Google does not show this calendar any more. Choose another calendar on the set-up page; nothing was deleted."
+)
 
 
 class Reading(TypedDict):
@@ -28,6 +35,21 @@ class Reading(TypedDict):
     sync_token: str
     page_token: str
     time_min: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call about one event. A patch or a delete is done on the version of `etag` only (R12)."""
+
+    kind: Literal["get", "insert", "patch", "delete"]
+    event_id: str = ""  # An insert has it in its body.
+    body: dict[str, Any] | None = None
+    etag: str = ""
+    send_updates: str = "none"
+
+
+# What concerns every call of an account, whichever it happened to.
+_FOR_ALL_CALLS = (errors.AccessRevoked, errors.AccessInsufficient, errors.CalendarGone)
 
 
 class CalendarGateway:
@@ -45,16 +67,23 @@ class CalendarGateway:
         calendar_id: str = "primary",
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = TIMEOUT,
+        patience: float = PATIENCE,
     ) -> None:
-        """`timeout` is in seconds, for one answer. :raises UnableToDecrypt: if the tokens cannot be read."""
-        self.requests_made = 0
+        """
+        `timeout` is in seconds, for one answer; `patience` too, for all the waiting between repeated calls.
+
+        :raises UnableToDecrypt: if the tokens cannot be read.
+        """
+        self.requests_made = 0  # HTTP requests; a batch is one.
         self._account = account
         self._calendar_id = calendar_id
         self._sleep = sleep
-        self._patience = PATIENCE
+        self._patience = patience
+        self._timeout = timeout
         self._credentials = oauth.credentials_for(account)
         self._token = self._credentials.token
-        self._service = _service(self._credentials, timeout=timeout)
+        self._http = _authorized(self._credentials, timeout=timeout)
+        self._service = _service(self._http)
 
     def list_events(
         self, *, sync_token: str = "", page_token: str = "", time_min: str = "", page_size: int = PAGE_SIZE
@@ -81,10 +110,7 @@ class CalendarGateway:
         try:
             return self._execute(request)
         except errors.EventGone as error:
-            raise errors.CalendarGone(
-                "Google does not show this calendar any more. Choose another calendar on the set-up page; nothing was "
-                "deleted."
-            ) from error
+            raise errors.CalendarGone(CALENDAR_GONE) from error
         except errors.RequestInvalid as error:
             if sync_token or page_token:  # "invalid": a malformed token is an old one as well (R20).
                 raise errors.SyncTokenRefused(str(error)) from error
@@ -92,23 +118,43 @@ class CalendarGateway:
         except errors.EventRefused as error:
             raise errors.AccessInsufficient(f"Google does not let us list this calendar: {error}") from error
 
+    def send(self, calls: Sequence[Call]) -> list[dict[str, Any] | errors.GoogleError]:
+        """
+        Send calls, several of them as batches, and return what became of each, in their order (R12, R19).
+
+        A dictionary is Google's answer; `{}` that of a delete, also of one that found nothing to delete. What concerns
+        one call alone is returned: `EventGone`, `EventChangedMeanwhile`, `EventIdTaken`, `EventRefused`, and
+        `GoogleUnavailable`, after which nobody knows whether the call was carried out.
+
+        The calls of a batch are carried out in any order: none may rely on another.
+
+        :raises AccessRevoked, AccessInsufficient, CalendarGone: whatever became of the other calls.
+        :raises GoogleUnavailable: if Google answered nothing at all. Calls may have been carried out all the same.
+        """
+        if len(calls) == 1:
+            return [self._alone(calls[0])]
+        found: list[dict[str, Any] | errors.GoogleError] = []
+        for begin in range(0, len(calls), BATCH_SIZE):
+            some = calls[begin : begin + BATCH_SIZE]
+            try:
+                found += self._together(some)
+            except errors.GoogleUnavailable as error:
+                if not found:
+                    raise
+                found += [error] * len(some)  # The answers to the batches before must not be lost.
+        return found
+
     def get_event(self, *, event_id: str) -> dict[str, Any]:
         """:raises EventGone: if Google does not know the event."""
-        return self._execute(self._service.events().get(calendarId=self._calendar_id, eventId=event_id))
+        return self._execute(self._request(Call("get", event_id)))
 
     def insert_event(self, *, body: dict[str, Any], send_updates: str) -> dict[str, Any]:
         """:raises EventIdTaken: if the id was used before, for whatever event."""
-        return self._execute(
-            self._service.events().insert(calendarId=self._calendar_id, body=body, sendUpdates=send_updates)
-        )
+        return self._execute(self._request(Call("insert", body=body, send_updates=send_updates)))
 
     def patch_event(self, *, event_id: str, body: dict[str, Any], etag: str, send_updates: str) -> dict[str, Any]:
         """:raises EventChangedMeanwhile: if the event is not the version of this etag any more."""
-        request = self._service.events().patch(
-            calendarId=self._calendar_id, eventId=event_id, body=body, sendUpdates=send_updates
-        )
-        request.headers["If-Match"] = etag
-        return self._execute(request)
+        return self._execute(self._request(Call("patch", event_id, body=body, etag=etag, send_updates=send_updates)))
 
     def delete_event(self, *, event_id: str, etag: str, send_updates: str) -> None:
         """
@@ -116,12 +162,8 @@ class CalendarGateway:
 
         :raises EventChangedMeanwhile: if the event is not the version of this etag any more.
         """
-        request = self._service.events().delete(
-            calendarId=self._calendar_id, eventId=event_id, sendUpdates=send_updates
-        )
-        request.headers["If-Match"] = etag
         try:
-            self._execute(request)
+            self._execute(self._request(Call("delete", event_id, etag=etag, send_updates=send_updates)))
         except errors.EventGone:
             pass  # Somebody was faster.
 
@@ -130,6 +172,53 @@ class CalendarGateway:
         request = self._service.calendarList().list(minAccessRole="writer", maxResults=250)
         calendars = self._execute(request).get("items", [])
         return sorted(calendars, key=lambda entry: (not entry.get("primary"), entry.get("summary", "")))
+
+    def _request(self, call: Call) -> Any:
+        events, common = self._service.events(), {"calendarId": self._calendar_id}
+        if call.kind == "get":
+            return events.get(eventId=call.event_id, **common)
+        common["sendUpdates"] = call.send_updates
+        if call.kind == "insert":
+            return events.insert(body=call.body, **common)
+        if call.kind == "patch":
+            request = events.patch(eventId=call.event_id, body=call.body, **common)
+        else:
+            request = events.delete(eventId=call.event_id, **common)
+        request.headers["If-Match"] = call.etag
+        return request
+
+    def _alone(self, call: Call) -> dict[str, Any] | errors.GoogleError:
+        try:
+            return _outcome(call, answer=self._send(self._request(call)))
+        except errors.NoAnswer:
+            raise
+        except errors.GoogleError as error:
+            return _outcome(call, error=error)
+
+    def _together(self, calls: Sequence[Call]) -> list[dict[str, Any] | errors.GoogleError]:
+        """Send one batch. :raises GoogleUnavailable: if there is no answer to any of its calls."""
+        from sync.google.batch import Batch
+
+        self.requests_made += 1
+        found: dict[int, dict[str, Any] | errors.GoogleError] = {}
+
+        def note(name: str, answer: Any, error: Any) -> None:
+            call = calls[int(name)]
+            found[int(name)] = _outcome(call, answer=answer, error=_http_failure(error) if error else None)
+
+        batch = Batch(uri=f"{_root()}batch/calendar/v3", renew=self._renew)
+        for number, call in enumerate(calls):
+            batch.add(self._request(call), callback=note, request_id=str(number))
+        with self._failures():
+            if not self._credentials.valid:
+                self._renew()
+            batch.execute(http=self._http)
+        return [found[number] for number in range(len(calls))]
+
+    def _renew(self) -> None:
+        from google_auth_httplib2 import Request
+
+        self._credentials.refresh(Request(httplib2.Http(timeout=self._timeout)))
 
     def _execute(self, request: Any) -> Any:
         """Send a request, repeating it while Google is unavailable and patience lasts (R20)."""
@@ -145,32 +234,75 @@ class CalendarGateway:
         raise AssertionError("unreachable")
 
     def _send(self, request: Any) -> Any:
-        from google.auth.exceptions import RefreshError, TransportError
+        self.requests_made += 1
+        with self._failures():
+            return _readable(request.execute())
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turn what the client library raises into our own failures, and keep a token that it has renewed."""
+        from google.auth.exceptions import RefreshError
         from googleapiclient.errors import HttpError
 
-        self.requests_made += 1
+        from sync.google.batch import NO_ANSWER
+
         try:
-            answer = request.execute()
+            yield
         except HttpError as error:
-            raise errors.error_for(
-                status=int(error.resp.status), content=error.content, retry_after=error.resp.get("retry-after")
-            ) from error
+            raise _http_failure(error) from error
         except RefreshError as error:
             raise _refresh_failure(error) from error
-        except (TimeoutError, TransportError, httplib2.HttpLib2Error, OSError) as error:
-            raise errors.GoogleUnavailable("Google did not answer in time.") from error
+        except http.client.IncompleteRead as error:
+            raise errors.AnswerUnreadable("Google's answer was cut off.") from error
+        except NO_ANSWER as error:
+            raise errors.NoAnswer("Google did not answer in time.") from error
         except ValueError as error:  # A body that was cut off is no JSON.
             raise errors.AnswerUnreadable("Google's answer was cut off.") from error
         finally:
             self._keep_refreshed_token()
-        if not isinstance(answer, dict) and answer != "":  # The client hands a body it cannot read through as text.
-            raise errors.AnswerUnreadable("Google's answer was cut off.")
-        return answer
 
     def _keep_refreshed_token(self) -> None:
         if self._credentials.token != self._token:
             self._token = self._credentials.token
             oauth.save_refreshed(self._account, self._credentials)
+
+
+def _readable(answer: Any) -> Any:
+    """:raises AnswerUnreadable: if it is none: the client hands a body that it cannot read through as text."""
+    if not isinstance(answer, dict) and answer != "":
+        raise errors.AnswerUnreadable("Google's answer was cut off.")
+    return answer
+
+
+def _outcome(
+    call: Call, *, answer: Any = None, error: errors.GoogleError | None = None
+) -> dict[str, Any] | errors.GoogleError:
+    """
+    Return what became of one call.
+
+    :raises AccessRevoked, AccessInsufficient, CalendarGone: if it concerns all others as well.
+    """
+    if error is None:
+        try:
+            return _readable(answer) or {}
+        except errors.AnswerUnreadable as unreadable:
+            return unreadable
+    if isinstance(error, _FOR_ALL_CALLS):
+        raise error
+    if isinstance(error, errors.SyncTokenRefused):  # 410 is about the event here, whatever the reason says.
+        error = errors.EventGone(str(error))
+    if isinstance(error, errors.EventGone):
+        if call.kind == "insert":
+            raise errors.CalendarGone(CALENDAR_GONE)
+        if call.kind == "delete":
+            return {}  # Somebody was faster; it is what we wanted.
+    return error
+
+
+def _http_failure(error: Any) -> errors.GoogleError:
+    return errors.error_for(
+        status=int(error.resp.status), content=error.content, retry_after=error.resp.get("retry-after")
+    )
 
 
 def _refresh_failure(error: Any) -> errors.GoogleError:
@@ -201,11 +333,18 @@ def _document(root: str) -> str:
     return json.dumps(document)
 
 
-def _service(credentials: Any, *, timeout: float) -> Any:
-    """Return a client of one's own: nothing in it may be shared between threads."""
+def _authorized(credentials: Any, *, timeout: float) -> Any:
+    """Return a connection of one's own: nothing in it may be shared between threads."""
     from google_auth_httplib2 import AuthorizedHttp
+
+    return AuthorizedHttp(credentials, http=httplib2.Http(timeout=timeout))
+
+
+def _service(authorized: Any) -> Any:
     from googleapiclient.discovery import build_from_document
 
-    root = settings.GOOGLE_CALENDAR_API_ROOT.rstrip("/") + "/"
-    http = AuthorizedHttp(credentials, http=httplib2.Http(timeout=timeout))
-    return build_from_document(_document(root), http=http)
+    return build_from_document(_document(_root()), http=authorized)
+
+
+def _root() -> str:
+    return str(settings.GOOGLE_CALENDAR_API_ROOT).rstrip("/") + "/"

@@ -20,7 +20,7 @@ from sync import marks, preview, store, writing
 from sync.models import ActivityMark, SyncedCalendar
 from tests.factories import make_user
 from tests.google import connect, synchronize, timed
-from tests.sync.test_journeys import tagged
+from tests.sync.helpers import tagged
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgres]
 

@@ -1,0 +1,90 @@
+"""Changes on both sides, and writes that meet somebody else's, end to end (R11, R12)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from activities.models import FieldChange
+from tests.google import synchronize
+from tests.sync.helpers import (
+    assert_quiet,
+    change,
+    fresh,
+    tagged,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+@pytest.mark.rule("R11")
+def test_of_two_different_changes_the_later_wins_and_the_other_is_kept(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    change(activity, anna, location="Here, earlier", subject="Same")
+    FieldChange.objects.filter(field="location").update(at=timezone.now() - timedelta(hours=2))
+    google.person("anna@northfold.example").edit(event["id"], {"location": "There, later", "summary": "Same"})
+
+    session = synchronize(annas)
+
+    assert fresh(activity).location == "There, later"
+    [kept] = session.outcomes.filter(action="replaced")
+    assert (kept.rule, kept.field, kept.here, kept.google, kept.kept) == (
+        "R11", "location", "Here, earlier", "There, later", "google",
+    )  # fmt: skip
+
+    google.person("anna@northfold.example").edit(event["id"], {"location": "There, earlier"})
+    change(activity, anna, location="Here, later")
+    FieldChange.objects.filter(field="location", origin="person").update(at=timezone.now() + timedelta(hours=2))
+    synchronize(annas)
+    assert fresh(activity).location == "Here, later"
+    assert google.person("anna@northfold.example").event(event["id"])["location"] == "Here, later"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R12")
+def test_an_edit_between_our_look_and_our_write_is_not_overwritten(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    change(activity, anna, subject="From here")
+    person = google.person("anna@northfold.example")
+    google.interject(lambda: person.edit(event["id"], {"location": "Meanwhile"}), method="PATCH")
+
+    session = synchronize(annas)
+
+    assert session.status == "succeeded"
+    assert (fresh(activity).subject, fresh(activity).location) == ("From here", "Meanwhile")
+    shown = person.event(event["id"])
+    assert (shown["summary"], shown["location"]) == ("From here", "Meanwhile")
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R12")
+def test_an_edit_here_while_google_answers_is_not_lost(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").edit(event["id"], {"location": "From there"})
+    change(activity, anna, subject="First")
+    google.interject(lambda: _from_another_thread(lambda: change(activity, anna, subject="Second")), method="PATCH")
+
+    synchronize(annas)
+    synchronize(annas)
+
+    assert (fresh(activity).subject, fresh(activity).location) == ("Second", "From there")
+    assert google.person("anna@northfold.example").event(event["id"])["summary"] == "Second"
+
+
+def _from_another_thread(work: Any) -> None:
+    """The emulator answers in a thread of its own, whose database connection has to be closed again."""
+    from django.db import connection
+
+    try:
+        work()
+    finally:
+        connection.close()

@@ -1,0 +1,107 @@
+"""Lost answers, killed sessions, accounts that come back: still one of each (R13, R22)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import ExternalAccount
+from activities.models import Activity
+from sync.models import EventLink
+from tests.google import connect, synchronize
+from tests.sync.helpers import (
+    TEN,
+    assert_quiet,
+    change,
+    counts,
+    tagged,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+@pytest.mark.rule("R13")
+def test_a_lost_answer_to_an_insert_makes_one_event(google, anna, annas):
+    tagged(anna)
+    google.fail("reset", when="after", method="POST", path="/events")
+
+    synchronize(annas)
+    synchronize(annas)
+
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert EventLink.objects.get().state == "linked"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R18")
+def test_a_session_killed_after_the_insert_leaves_one_event_and_the_next_links_it(google, anna, annas, monkeypatch):
+    from sync import writing
+
+    class Killed(BaseException):
+        """The process ends here."""
+
+    def die(*_args: Any, **_values: Any) -> None:
+        raise Killed
+
+    activity = tagged(anna)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "adopt", die)
+        with pytest.raises(Killed):
+            synchronize(annas)
+    assert EventLink.objects.get().state == "inserting"
+
+    synchronize(annas)
+
+    assert len(google.person("anna@northfold.example").events()) == 1
+    link = EventLink.objects.get()
+    assert (link.state, link.activity) == ("linked", activity)
+    change(activity, anna, subject="Still linked")
+    synchronize(annas)
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Still linked"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R22", "R13")
+def test_disconnecting_and_reconnecting_doubles_nothing(google, anna, annas):
+    from sync import connections
+
+    activity = tagged(anna)
+    google.person("anna@northfold.example").create_event({"summary": "Dentist", **TEN})
+    synchronize(annas)
+
+    connections.disconnect(account=ExternalAccount.objects.get())
+    change(activity, anna, subject="Changed while disconnected")
+    calendar = connect(google, anna.user)
+    session = synchronize(calendar)
+
+    assert counts(session) == {"updated_in_google": 1}
+    assert Activity.objects.count() == 2
+    assert {event["summary"] for event in google.person("anna@northfold.example").events()} == {
+        "Changed while disconnected",
+        "Dentist",
+    }
+
+
+@pytest.mark.rule("R9", "R22")
+def test_forgotten_links_resume_when_that_account_comes_back(google, anna, annas):
+    from sync import connections
+
+    google.person("anna@northfold.example").create_event({"summary": "Dentist", **TEN})
+    synchronize(annas)
+    connections.disconnect(account=annas.account)
+    google.add_account("anna@private.example")
+    tokens = google.grant("anna@private.example", scopes=["openid"])
+    from sync.google import oauth
+
+    grant = oauth.Grant(tokens["sub"], "anna@private.example", True, {"refresh_token": "x"}, oauth.SCOPES)
+    other = connections.connect(profile=anna, grant=grant, now=timezone.now(), old_links=connections.OldLinks.FORGET)
+    connections.disconnect(account=other)
+
+    calendar = connect(google, anna.user)
+    synchronize(calendar)
+
+    assert Activity.objects.count() == 1
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert_quiet(google, calendar)

@@ -1,0 +1,338 @@
+"""Who organizes, who takes part, who sees and who may change, end to end (R5 to R9)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import CommunicationOption
+from activities import services
+from activities.models import Activity
+from sync import words
+from sync.models import EventLink, SyncedCalendar
+from tests.factories import make_activity, make_user
+from tests.google import connect, sync_tag, synchronize
+from tests.sync.helpers import (
+    DUE,
+    START,
+    TEN,
+    assert_quiet,
+    change,
+    counts,
+    fresh,
+    invite_both,
+    only_activity,
+    tagged,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+@pytest.mark.rule("R3", "R5", "R7", "R8")
+def test_a_meeting_gets_exactly_the_guests_who_are_users(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    invite_both(google)
+
+    synchronize(annas)
+
+    activity = only_activity()
+    assert activity.category == "meeting"
+    assert {person.profile for person in activity.participants.all()} == {anna, boris}
+    assert [guest["email"] for guest in activity.other_guests] == ["maria@partner.example"]
+    assert not activity.participants.get(profile=boris).displayed
+    assert not Activity.objects.visible_to(boris).exists()
+    assert Activity.objects.visible_to(anna).exists()
+
+
+@pytest.mark.rule("R8", "R9")
+def test_a_participant_sees_it_after_their_own_session_and_nothing_is_doubled(google, anna, annas, boris, boriss):
+    invite_both(google)
+    synchronize(annas)
+
+    session = synchronize(boriss)
+
+    activity = only_activity()
+    assert Activity.objects.visible_to(boris).get() == activity
+    assert [outcome.action for outcome in session.outcomes.all()] == ["joined"]
+    assert activity.organizer == anna
+    assert {tag.owner for tag in activity.tags.all()} == {anna, boris}
+    assert EventLink.objects.filter(activity=activity).count() == 2
+    assert_quiet(google, boriss)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R5", "R9")
+def test_whoever_synchronizes_first_makes_the_activity_and_the_true_organizer_takes_over(
+    google, anna, annas, boris, boriss
+):
+    invite_both(google)
+    synchronize(boriss)
+    assert only_activity().organizer == anna  # Anna has synchronization set up.
+
+    synchronize(annas)
+
+    assert only_activity().organizer == anna
+    assert Activity.objects.visible_to(anna).exists()
+
+
+@pytest.mark.rule("R5")
+def test_without_an_organizer_who_synchronizes_the_participant_becomes_organizer(google, anna, boris, boriss):
+    google.add_account("anna@northfold.example")
+    invite_both(google)
+
+    synchronize(boriss)
+
+    activity = only_activity()
+    assert (activity.organizer, activity.google_organizer) == (boris, "anna@northfold.example")
+
+    annas = connect(google, anna.user)
+    session = synchronize(annas)
+
+    assert only_activity().organizer == anna
+    assert "taken_over" in [outcome.action for outcome in session.outcomes.all()]
+
+
+@pytest.mark.rule("R5", "R7")
+def test_the_organizers_changes_travel_back_and_other_guests_stay_untouched(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    google.person("maria@partner.example").respond(event["id"], "tentative", comment="Perhaps later")
+    activity = only_activity()
+
+    change(activity, anna, subject="Quarterly review, room 5", location="Room 5")
+    clara = make_user("clara").profile
+    services.add_participant(activity=activity, profile=clara, by=anna, now=timezone.now())
+    services.remove_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+    synchronize(annas)
+
+    shown = google.person("anna@northfold.example").event(event["id"])
+    guests = {guest["email"]: guest for guest in shown["attendees"]}
+    assert shown["summary"] == "Quarterly review, room 5"
+    assert "boris@northfold.example" not in guests
+    assert guests["clara@northfold.example"]["responseStatus"] == "needsAction"
+    assert (guests["maria@partner.example"]["responseStatus"], guests["maria@partner.example"]["comment"]) == (
+        "tentative",
+        "Perhaps later",
+    )
+    synchronize(boriss)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R5", "R6")
+def test_in_a_participants_session_only_the_answer_flows(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    google.person("anna@northfold.example").edit(event["id"], {"summary": "Renamed by Anna"})
+    services.respond(activity=activity, profile=boris, response="accepted", now=timezone.now())
+
+    session = synchronize(boriss)
+
+    assert counts(session) == {"updated_in_google": 1}
+    [outcome] = session.outcomes.all()
+    assert words.changes(outcome) == [("Response", "No answer", "Accepted")]
+    assert fresh(activity).subject == "Quarterly review"
+    shown = google.person("anna@northfold.example").event(event["id"])
+    assert {guest["email"]: guest["responseStatus"] for guest in shown["attendees"]}[
+        "boris@northfold.example"
+    ] == "accepted"
+
+    google.person("boris@northfold.example").respond(event["id"], "tentative")
+    assert counts(synchronize(boriss)) == {"updated_here": 1}
+    assert activity.participants.get(profile=boris).response == "tentative"
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R6")
+def test_a_participants_pages_are_read_only_and_a_foreign_change_is_taken_back(google, anna, annas, boris, boriss):
+    invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    with pytest.raises(services.UnableToChange, match="Only the Organizer"):
+        change(activity, boris, subject="Taken over")
+
+    Activity.objects.filter(pk=activity.pk).update(subject="By an import")
+    services.announce(activity, by=None)
+    session = synchronize(annas)
+
+    assert fresh(activity).subject == "Quarterly review"
+    kept = session.outcomes.get(action="replaced")
+    assert (kept.rule, kept.here, kept.google, kept.kept) == ("R6", "By an import", "Quarterly review", "google")
+
+
+@pytest.mark.rule("R6")
+def test_what_google_lets_nobody_here_change_comes_back(google, anna, annas):
+    google.add_account("maria@partner.example")
+    google.person("maria@partner.example").create_event(
+        {"summary": "Fair", "attendees": [{"email": "anna@northfold.example"}], **TEN}
+    )
+    synchronize(annas)
+    activity = only_activity()
+    assert activity.organizer == anna
+    with pytest.raises(services.UnableToChange, match="not allowed guests"):
+        change(activity, anna, subject="Mine now")
+
+
+@pytest.mark.rule("R7")
+def test_an_activity_with_participants_invites_them(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    nobody = make_user("nobody", email="").profile
+    tagged(anna, participants=[boris, nobody])
+
+    synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert {guest["email"]: guest["responseStatus"] for guest in event["attendees"]} == {
+        "anna@northfold.example": "accepted",
+        "boris@northfold.example": "needsAction",
+    }
+    assert [event["summary"] for event in google.person("boris@northfold.example").events()] == ["Renewal call"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R7")
+def test_an_address_put_on_communication_options_later_makes_a_participant(google, anna, annas):
+    from accounts.signals import emails_changed
+
+    invite_both(google)
+    synchronize(annas)
+    maria = make_user("maria", email="").profile
+    CommunicationOption.objects.create(profile=maria, value="Maria@partner.example")
+    emails_changed.send(sender=None, addresses={"Maria@partner.example"})
+
+    synchronize(annas)
+
+    activity = only_activity()
+    assert maria in {person.profile for person in activity.participants.all()}
+    assert [guest["email"] for guest in activity.other_guests] == ["boris@northfold.example"]
+
+
+@pytest.mark.rule("R9")
+def test_a_forged_invitation_does_not_get_into_somebody_elses_meeting(google, anna, annas, boris, boriss):
+    real = google.person("anna@northfold.example").create_event({"summary": "Board", **TEN})
+    synchronize(annas)
+    google.fill(
+        "boris@northfold.example",
+        [
+            {
+                "id": "forged12345",
+                "iCalUID": real["iCalUID"],
+                "summary": "Forged",
+                "organizer": {"email": "anna@northfold.example"},
+                **TEN,
+            }
+        ],
+    )
+
+    synchronize(boriss)
+
+    assert Activity.objects.count() == 2
+    assert not Activity.objects.get(subject="Board").participants.filter(profile=boris).exists()
+
+
+@pytest.mark.rule("R9")
+def test_two_sessions_at_the_same_instant_make_one_activity(google, anna, annas, boris, boriss, monkeypatch):
+    from sync import store
+
+    invite_both(google)
+    synchronize(annas)
+    look, first = store.links_of_meeting, [[]]  # At Boris's first look, Anna's link is not there yet.
+    monkeypatch.setattr(store, "links_of_meeting", lambda run, facts: first.pop() if first else look(run, facts))
+
+    session = synchronize(boriss)
+
+    assert session.status == "succeeded"
+    assert Activity.objects.count() == 1
+    assert EventLink.objects.filter(activity=only_activity()).count() == 2
+
+
+@pytest.mark.rule("R5")
+def test_when_the_organizer_loses_access_a_participant_takes_over_and_unsent_work_is_kept(
+    google, anna, annas, boris, boriss
+):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    change(activity, anna, subject="Not sent yet")
+    google.revoke_grants("anna@northfold.example")
+    synchronize(annas)
+    google.person("anna@northfold.example").edit(event["id"], {"location": "Room 7"})
+
+    session = synchronize(boriss)
+
+    assert only_activity().organizer == boris
+    assert (fresh(activity).subject, fresh(activity).location) == ("Quarterly review", "Room 7")
+    kept = session.outcomes.get(action="replaced")
+    assert (kept.here, kept.google) == ("Not sent yet", "Quarterly review")
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R5")
+def test_when_the_organizer_cannot_sign_in_any_more_a_participant_takes_over(google, anna, annas, boris, boriss):
+    invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    anna.user.is_active = False
+    anna.user.save()
+
+    SyncedCalendar.objects.update(compared_at=timezone.now() - timedelta(days=2))  # The daily comparison is due.
+    synchronize(SyncedCalendar.objects.get(pk=boriss.pk))
+
+    assert only_activity().organizer == boris
+
+
+@pytest.mark.rule("R5")
+def test_an_activity_without_organizer_goes_to_its_owner_who_synchronizes(google, anna, annas, boris, boriss):
+    activity = tagged(anna, participants=[boris])
+    Activity.objects.filter(pk=activity.pk).update(organizer=None, owner=boris)
+    services.add_tag(activity=activity, tag=sync_tag(boris), by=boris)
+
+    synchronize(annas)
+    assert only_activity().organizer == boris
+    assert google.person("anna@northfold.example").events() == []
+
+    synchronize(boriss)
+    assert len(google.person("boris@northfold.example").events()) == 1
+
+
+@pytest.mark.rule("R7")
+def test_a_participant_who_gets_an_address_is_invited(google, anna, annas):
+    from accounts.signals import emails_changed
+
+    clara = make_user("clara", email="").profile
+    tagged(anna, participants=[clara])
+    synchronize(annas)
+    CommunicationOption.objects.create(profile=clara, value="clara@northfold.example")
+    emails_changed.send(sender=None, addresses={"clara@northfold.example"})
+
+    synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert "clara@northfold.example" in [guest["email"] for guest in event["attendees"]]
+
+
+@pytest.mark.rule("R5", "R1")
+def test_a_participant_sends_what_an_organizer_without_synchronization_made(google, anna, annas):
+    clara = make_user("clara").profile
+    activity = make_activity(
+        by=clara, subject="Site visit", start=START, due=DUE, show_in_calendar=True, participants=[anna]
+    )
+    synchronize(annas)
+    assert google.person("anna@northfold.example").events() == []  # It carries no tag of Anna's.
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    session = synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert {guest["email"] for guest in event["attendees"]} == {"anna@northfold.example", "clara@northfold.example"}
+    assert fresh(activity).organizer == anna
+    taken = session.outcomes.get(action="taken_over")
+    assert (taken.rule, taken.here, taken.google) == ("R5", clara.pk, anna.pk)
+    assert_quiet(google, annas)

@@ -1,0 +1,312 @@
+"""Deleting and canceling on either side, and the guard, end to end (R14)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from activities import services
+from activities.models import Activity, FieldChange
+from sync.models import EventLink, SyncedCalendar
+from tests.google import synchronize
+from tests.sync.helpers import (
+    assert_quiet,
+    change,
+    counts,
+    fresh,
+    invite_both,
+    only_activity,
+    tagged,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+@pytest.mark.rule("R14")
+def test_an_event_deleted_in_google_cancels_the_activity_and_a_return_brings_it_back(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").delete(event["id"])
+
+    session = synchronize(annas)
+
+    assert counts(session) == {"removed_here": 1}
+    assert fresh(activity).status == "canceled"
+    assert EventLink.objects.get().state == "detached"
+    assert_quiet(google, annas)
+
+    google.person("anna@northfold.example").restore(event["id"])
+    synchronize(annas)
+    assert fresh(activity).status == "not_started"
+    assert EventLink.objects.get().state == "linked"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+def test_a_completed_activity_stays_completed(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.set_status(activity=activity, by=anna, status="completed", now=timezone.now(), result="Signed")
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").delete(event["id"])
+
+    assert counts(synchronize(annas)) == {}
+    assert (fresh(activity).status, fresh(activity).result) == ("completed", "Signed")
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R14")
+def test_canceling_here_deletes_the_event_and_setting_it_back_returns_it_once(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    assert counts(synchronize(annas)) == {"removed_in_google": 1}
+    assert google.person("anna@northfold.example").events() == []
+    assert_quiet(google, annas)
+
+    services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+    assert counts(synchronize(annas)) == {"added_in_google": 1}
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert fresh(activity).status == "not_started"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+def test_deleting_here_deletes_the_event(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.delete(activity=activity, by=anna, now=timezone.now())
+
+    assert counts(synchronize(annas)) == {"removed_in_google": 1}
+    assert google.person("anna@northfold.example").events() == []
+    assert not Activity.objects.present().exists()
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize("deleted", ["here", "in Google"])
+def test_a_change_outlives_a_deletion_on_the_other_side(google, anna, annas, deleted):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    if deleted == "here":
+        services.delete(activity=activity, by=anna, now=timezone.now())
+        google.person("anna@northfold.example").edit(event["id"], {"summary": "Changed"})
+    else:
+        change(activity, anna, subject="Changed")
+        google.person("anna@northfold.example").delete(event["id"])
+
+    session = synchronize(annas)
+
+    assert fresh(activity).deleted_at is None
+    assert (fresh(activity).subject, fresh(activity).status) == ("Changed", "not_started")
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Changed"]
+    assert session.outcomes.filter(action="replaced", rule="R14").count() == 1
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+def test_a_guest_who_removes_their_copy_has_declined_and_nothing_else(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    google.person("boris@northfold.example").delete(event["id"])
+
+    synchronize(boriss)
+    synchronize(annas)
+
+    activity = only_activity()
+    assert activity.status == "not_started"
+    assert activity.participants.get(profile=boris).response == "declined"
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14", "R20")
+def test_absence_from_a_complete_read_is_confirmed_before_anything_is_removed(google, anna, annas):
+    kept, gone = tagged(anna, "Kept"), tagged(anna, "Gone")
+    synchronize(annas)
+    events = {event["summary"]: event["id"] for event in google.person("anna@northfold.example").events()}
+    google.person("anna@northfold.example").delete(events["Gone"])
+    google.expire_sync_tokens()
+
+    session = synchronize(annas)
+
+    assert session.status == "succeeded"
+    assert (fresh(kept).status, fresh(gone).status) == ("not_started", "canceled")
+
+
+@pytest.mark.rule("R14")
+def test_the_guard_stops_a_session_that_would_remove_everything(google, anna, annas):
+    activities = [tagged(anna, f"Visit {number}") for number in range(6)]
+    synchronize(annas)
+    for event in google.person("anna@northfold.example").events():
+        google.person("anna@northfold.example").delete(event["id"])
+
+    session = synchronize(annas)
+
+    assert session.status == "needs_confirmation"
+    assert {fresh(activity).status for activity in activities} == {"not_started"}
+
+    from sync import sessions
+
+    confirmed = sessions.confirm_removals(session=session, now=timezone.now())
+    from sync import tasks
+
+    tasks.run_session(session_id=confirmed.pk)
+    confirmed.refresh_from_db()
+    assert confirmed.status == "succeeded"
+    assert {fresh(activity).status for activity in activities} == {"canceled"}
+
+
+@pytest.mark.rule("R9", "R14")
+def test_guests_join_a_meeting_that_was_canceled_and_set_back(google, anna, annas, boris, boriss):
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    synchronize(boriss)
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    synchronize(annas)
+    synchronize(boriss)
+    services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+    synchronize(annas)
+    synchronize(boriss)
+
+    assert Activity.objects.count() == 1
+    assert {link.state for link in EventLink.objects.all()} == {"linked"}
+    assert EventLink.objects.values("event_id").distinct().count() == 1
+    assert activity.participants.get(profile=boris).response == "needs_action"
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14")
+def test_a_meeting_its_organizer_cancels_leaves_the_guests_answers_alone(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    services.respond(activity=activity, profile=boris, response="accepted", now=timezone.now())
+    synchronize(boriss)
+    google.person("anna@northfold.example").delete(event["id"])
+
+    synchronize(boriss)  # Before Anna's session: her copy is not known to be gone.
+    synchronize(annas)
+
+    assert fresh(activity).status == "canceled"
+    assert activity.participants.get(profile=boris).response == "accepted"
+    google.person("anna@northfold.example").restore(event["id"])
+    synchronize(annas)
+    synchronize(boriss)
+    shown = google.person("anna@northfold.example").event(event["id"])
+    assert "declined" not in [guest["responseStatus"] for guest in shown["attendees"]]
+
+
+@pytest.mark.rule("R5", "R14")
+def test_a_copy_of_a_disconnected_account_proves_nothing(google, anna, annas, boris, boriss):
+    from sync import connections
+
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    connections.disconnect(account=annas.account)
+    google.person("anna@northfold.example").delete(event["id"])
+
+    synchronize(boriss)
+
+    assert only_activity().status == "canceled"
+
+
+@pytest.mark.rule("R14")
+def test_only_what_was_confirmed_is_removed(google, anna, annas):
+    from sync import sessions, tasks
+
+    for number in range(12):
+        tagged(anna, f"Visit {number}")
+    synchronize(annas)
+    person = google.person("anna@northfold.example")
+    ids = [event["id"] for event in person.events()]
+    for event_id in ids:
+        person.delete(event_id)
+    stopped = synchronize(annas)
+    assert len(stopped.stopped_before) == 12
+    more = [tagged(anna, f"Later {number}") for number in range(6)]
+    EventLink.objects.filter(pk__in=stopped.stopped_before[6:]).update(is_marked=False)
+
+    session = sessions.confirm_removals(session=stopped, now=timezone.now())
+    tasks.run_session(session_id=session.pk)
+
+    assert Activity.objects.filter(status="canceled").count() == 6
+    assert {fresh(activity).status for activity in more} == {"not_started"}
+    assert SyncedCalendar.objects.get().confirmed_removals == []
+
+
+@pytest.mark.rule("R14")
+def test_keeping_what_was_canceled_here_asks_no_more(google, anna, annas):
+    from sync import sessions
+
+    activities = [tagged(anna, f"Visit {number}") for number in range(6)]
+    synchronize(annas)
+    for activity in activities:
+        services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    FieldChange.objects.update(at=timezone.now() - timedelta(days=2))
+    stopped = synchronize(annas)
+    assert stopped.status == "needs_confirmation"
+
+    assert sessions.keep(session=stopped, now=timezone.now()) == 6
+    session = synchronize(annas)
+
+    assert (session.status, counts(session)) == ("succeeded", {})
+    assert len(google.person("anna@northfold.example").events()) == 6
+
+
+@pytest.mark.rule("R14", "R20")
+@pytest.mark.parametrize("is_calendar_there", [True, False])
+def test_an_event_unknown_at_the_write_is_gone_only_while_its_calendar_is_there(google, anna, annas, is_calendar_there):
+    activity = tagged(anna)
+    synchronize(annas)
+    change(activity, anna, location="Room 9")
+    google.fail(status=404, reason="notFound", method="PATCH", path="/events/")
+    google.fail(status=404, reason="notFound", method="GET", path=r"/events/\w", times=2)
+    if not is_calendar_there:
+        google.fail(status=404, reason="notFound", method="GET", path=r"/events$", skip=1)
+
+    session = synchronize(annas)
+
+    if is_calendar_there:  # The change outlives the deletion: the event returns as its next incarnation.
+        assert (session.status, fresh(activity).status) == ("succeeded", "not_started")
+        assert EventLink.objects.get().incarnation == 1
+    else:
+        assert (session.status, fresh(activity).status) == ("failed", "not_started")
+        assert "Choose another calendar" in session.error
+        assert EventLink.objects.get().event["status"] == "confirmed"
+
+
+@pytest.mark.rule("R14")
+def test_a_restored_activity_returns_to_google_once(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    synchronize(annas)
+    services.restore(activity=fresh(activity), by=anna, now=timezone.now())
+
+    assert counts(synchronize(annas)) == {"added_in_google": 1}
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Renewal call"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+def test_what_was_deleted_long_ago_is_erased_once_it_is_out_of_google(google, anna, annas):
+    from sync import retention
+
+    activity = tagged(anna)
+    synchronize(annas)
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    later = timezone.now() + timedelta(days=31)
+
+    assert retention.erase_deleted(now=later) == 0  # Google still has its event.
+    synchronize(annas)
+    assert retention.erase_deleted(now=timezone.now() + timedelta(days=29)) == 0
+    assert retention.erase_deleted(now=later) == 1
+    assert not Activity.objects.exists()
+    assert_quiet(google, annas)

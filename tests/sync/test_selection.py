@@ -1,0 +1,195 @@
+"""What takes part, what freezes and what resumes, end to end (R1, R2, R4)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+
+from activities import services
+from activities.models import Activity, FieldChange
+from sync.models import EventLink, SyncedCalendar
+from tests.factories import make_activity, make_tag
+from tests.google import sync_tag, synchronize, timed
+from tests.sync.helpers import (
+    START,
+    TEN,
+    assert_quiet,
+    change,
+    counts,
+    fresh,
+    tagged,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+@pytest.mark.rule("R1")
+@pytest.mark.parametrize("lack", ["calendar", "tag", "public-tag", "corporate-tag", "email", "ended", "foreign-tag"])
+def test_what_does_not_qualify_stays_here(google, anna, annas, boris, lack):
+    activity = tagged(anna)
+    if lack == "calendar":
+        change(activity, anna, show_in_calendar=False)
+    if lack == "tag":
+        activity.tags.clear()
+    if lack == "public-tag":
+        activity.tags.add(make_tag("Website", kind="public"))
+    if lack == "corporate-tag":
+        activity.tags.add(make_tag("Q1", kind="corporate"))
+    if lack == "email":
+        change(activity, anna, kind="email")
+    if lack == "ended":
+        change(activity, anna, start=datetime(2019, 1, 1, tzinfo=UTC))
+    if lack == "foreign-tag":
+        activity.tags.set([sync_tag(boris)])
+
+    assert counts(synchronize(annas)) == {}
+    assert google.person("anna@northfold.example").events() == []
+
+
+@pytest.mark.rule("R1")
+def test_only_the_tag_named_on_the_set_up_page_counts(google, anna, annas):
+    other = make_tag("Key account", owner=anna)
+    annas.account.profile.sync_settings.tag = other
+    annas.account.profile.sync_settings.save()
+    make_activity(by=anna, show_in_calendar=True, tags=[make_tag("Another", owner=anna)], start=START)
+    make_activity(by=anna, subject="With the tag", show_in_calendar=True, tags=[other], start=START)
+
+    synchronize(annas)
+
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["With the tag"]
+
+
+@pytest.mark.rule("R2")
+def test_declined_and_old_events_stay_in_google(google, anna, annas):
+    google.add_account("maria@partner.example")
+    google.person("maria@partner.example").create_event(
+        {"summary": "Declined", "attendees": [{"email": "anna@northfold.example"}], **TEN}
+    )
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").respond(event["id"], "declined")
+    google.person("anna@northfold.example").create_event(
+        {"summary": "Old", **timed("2019-03-08T10:00:00", "2019-03-08T11:00:00")}
+    )
+
+    assert counts(synchronize(annas)) == {}
+    assert not Activity.objects.exists()
+
+
+@pytest.mark.rule("R15")
+def test_repeating_events_are_parked_with_a_reason(google, anna, annas):
+    google.person("anna@northfold.example").create_event(
+        {"summary": "Stand-up", "recurrence": ["RRULE:FREQ=DAILY;COUNT=5"], **TEN}
+    )
+
+    session = synchronize(annas)
+
+    assert session.status == "with_problems"
+    [outcome] = session.outcomes.all()
+    assert (outcome.action, outcome.rule, outcome.item) == ("parked", "R15", "Stand-up")
+    assert not Activity.objects.exists()
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R4")
+def test_what_leaves_the_selection_is_frozen_and_thaws_with_both_sides_edits(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    change(activity, anna, subject="Changed here")
+    google.person("anna@northfold.example").edit(event["id"], {"location": "Changed there"})
+
+    session = synchronize(annas)
+
+    assert counts(session) == {}
+    assert EventLink.objects.get().state == "frozen"
+    assert fresh(activity).location == ""
+    assert google.person("anna@northfold.example").event(event["id"])["summary"] == "Renewal call"
+    assert [outcome.action for outcome in session.outcomes.all()] == ["frozen"]
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+
+    assert (fresh(activity).subject, fresh(activity).location) == ("Changed here", "Changed there")
+    assert google.person("anna@northfold.example").event(event["id"])["summary"] == "Changed here"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R2", "R4")
+def test_a_later_synchronize_from_freezes_and_an_earlier_one_resumes(google, anna, annas):
+    from sync import set_up
+
+    activity = tagged(anna)
+    synchronize(annas)
+    settings = anna.sync_settings
+    settings.sync_from = date(2027, 6, 1)
+    set_up.save(settings=settings, account=annas.account, changed=["sync_from"], now=timezone.now())
+
+    session = synchronize(SyncedCalendar.objects.get())
+
+    assert counts(session) == {}
+    assert EventLink.objects.get().state == "frozen"
+    assert fresh(activity).status == "not_started"
+    settings.sync_from = date(2027, 1, 1)
+    set_up.save(settings=settings, account=annas.account, changed=["sync_from"], now=timezone.now())
+    synchronize(SyncedCalendar.objects.get())
+    assert EventLink.objects.get().state == "linked"
+    assert_quiet(google, SyncedCalendar.objects.get())
+
+
+@pytest.mark.rule("R4", "R14")
+def test_a_frozen_activity_whose_event_is_deleted_thaws_into_canceled(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").delete(event["id"])
+    assert counts(synchronize(annas)) == {}
+    assert fresh(activity).status == "not_started"
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+
+    assert fresh(activity).status == "canceled"
+
+
+@pytest.mark.rule("R6", "R4")
+def test_the_organizers_own_edit_of_a_frozen_meeting_is_sent_at_the_thaw_however_late(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    change(activity, anna, subject="Changed while frozen")
+    FieldChange.objects.filter(field="subject").update(at=timezone.now() - timedelta(hours=3))
+    EventLink.objects.update(settled_at=timezone.now() - timedelta(hours=4))
+    synchronize(annas)
+
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    assert event["summary"] == "Changed while frozen"
+
+
+@pytest.mark.rule("R4", "R14")
+def test_canceled_a_second_time_after_a_return_that_froze(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    synchronize(annas)
+    google.person("anna@northfold.example").restore(event["id"])
+    services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)  # Back on both sides, and frozen.
+    assert EventLink.objects.get().state == "frozen"
+
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+
+    assert counts(synchronize(annas)) == {"removed_in_google": 1}
+    assert google.person("anna@northfold.example").events() == []
