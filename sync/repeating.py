@@ -463,14 +463,9 @@ def _become_plain(run: Run, head: Activity, link: EventLink) -> None:
     """
     occurrence = store.load_activity(link.activity_id)
     base = store.base_of(link.base_here)
-    whole = store.snapshot_here(
-        store.load_activity(head.pk), addresses={}, organizer=head.organizer_id
-    )
     here = store.snapshot_here(occurrence, addresses={}, organizer=occurrence.organizer_id)
-    assert occurrence.original_start is not None
-    template = at_occurrence(whole, occurrence.original_start)
     names = [name for name in snapshots.FIELDS if base and getattr(here, name) == getattr(base, name)]
-    series.put_back(occurrence, head=head, original=occurrence.original_start, names=names, template_when=template.when)
+    series.put_back(occurrence, head=head, names=names)
     link.delete()
     _mark(run, [occurrence.pk])
 
