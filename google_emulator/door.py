@@ -108,6 +108,7 @@ class Door:
             query="&".join(f"{name}={value}" for name, value in call.query.items(multi=True)),
             body="" if call.path in (BATCH_PATH, *token_endpoints.PATHS) else call.body.decode("utf-8", "replace"),
             email=self._emulator.api.email_of(call),
+            if_match=call.headers.get("If-Match", ""),
             at=times.in_utc(self._emulator.clock.now()),
         )
 

@@ -19,6 +19,8 @@ class Request:
     body: str = ""
     # Address of the token's person, where the request had a good token.
     email: str = ""
+    # The etag of If-Match.
+    if_match: str = ""
     status: int = 0
     # RFC 3339, UTC.
     at: str = ""

@@ -66,6 +66,14 @@ def bring_all_together(run: Run) -> str:
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 
 
+def look_at(run: Run, *, links: Iterable[int], activities: Iterable[ActivityMark]) -> None:
+    """Look at these links and activities alone, as a preview does; what goes wrong with one is its outcome (R21)."""
+    for link_id in links:
+        _guarded(run, functools.partial(_bring_together, run, link_id), link_id=link_id)
+    for mark in activities:
+        _guarded(run, functools.partial(_bring_activity, run, mark), mark=mark)
+
+
 def _take_confirmed(run: Run) -> None:
     """Take what a person allowed: it counts for this session and these links alone (R14)."""
     run.confirmed = set(run.calendar.confirmed_removals)

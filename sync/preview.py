@@ -1,30 +1,43 @@
-"""What a session would do now, item by item, changing nothing (R21)."""
+"""
+What a session would do now, item by item, changing nothing (R21).
+
+A preview is a session that pretends: Google is read outside any transaction, then the session's own code looks at a few
+items at a time, writes to a `PretendGoogle`, and everything is rolled back. So it says what the session says.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
-from sync import engine, store
-from sync.core import decide as core
-from sync.core import mapping
-from sync.core.eligibility import why_not_imported, window_start_for_google
+from activities.models import Activity, Tag
+from sync import engine, items, store
+from sync.core import guards
+from sync.core.eligibility import window_start_for_google
 from sync.google import errors
-from sync.google.gateway import CalendarGateway, Reading
-from sync.items import REPEATS, is_to_be_added, placed_for
-from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncSession
-from sync.run import Run, facts_in
-from sync.store import Pair
+from sync.google.gateway import CalendarGateway
+from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
+from sync.pretending import NotReadYet, PretendGoogle
+from sync.run import Run
 
-State = EventLink.State
+State, Direction = EventLink.State, SyncOutcome.Direction
+AT_ONCE = 25  # Items planned in one transaction: short enough that nobody waits for it.
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedAction:
-    """One line of a preview (R21)."""
+    """
+    One line of a preview (R21): what the outcome of a session would say.
+
+    `action` and `direction` are those of `SyncOutcome`, beside “stays_out” for what does not take part. Of a conflict,
+    `here` and `google` are both values and `kept` names the winner.
+    """
 
     action: str
     direction: str
@@ -32,123 +45,275 @@ class PlannedAction:
     rule: str
     reason: str
     activity_id: int | None = None
+    field: str = ""
+    here: Any = None
+    google: Any = None
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a session would do, and how many requests to Google the answer took."""
+    """
+    What a session would do, and how many requests to Google the answer took.
+
+    `waiting` are the removals before which the session would stop and ask (R14); they are not among `actions`.
+    `staying_out` are items that it would look at and leave alone, with the reason (R1, R2).
+    """
 
     actions: list[PlannedAction]
     requests_made: int
+    waiting: list[PlannedAction] = field(default_factory=list)
+    staying_out: list[PlannedAction] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the three lists as `synchronize --preview --json` prints them."""
+        return {
+            "actions": [asdict(action) for action in self.actions],
+            "needs_confirmation": [asdict(action) for action in self.waiting],
+            "staying_out": [asdict(action) for action in self.staying_out],
+        }
+
+
+STAYS_OUT = "stays_out"
 
 
 def preview(*, calendar: SyncedCalendar, now: datetime, gateway: CalendarGateway | None = None) -> Preview:
     """
     Return what a session would do now, item by item, and change nothing (R21).
 
-    Google is only read; what is read and decided is rolled back. The failures of `sync.google.errors` pass through.
+    Google is only read, never within a transaction. The failures of `sync.google.errors` pass through.
+
+    :raises NotSetUp: if no session could run.
     """
     session = SyncSession(calendar=calendar, queued_at=now, started_at=now)
-    current = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=gateway)
-    planned: list[PlannedAction] = []
-    with transaction.atomic():
-        store.begin_reading(current)
-        arguments = engine.reading(current)
-        transaction.set_rollback(True)
-    pages = _all_pages(current, arguments)
-    with transaction.atomic():
-        # A session at work takes the calendar first, then links; so does this, or each would wait for the other.
-        SyncedCalendar.objects.select_for_update(no_key=True).get(pk=calendar.pk)
-        store.begin_reading(current)
-        for page in pages:
-            store.observe_page(current, page)
-        store.mark_what_is_due(current)
-        for link_id in store.marked_links(current):
-            planned += _plan_link(current, EventLink.objects.get(pk=link_id))
-        for mark in store.marked_activities(current):
-            planned += _plan_activity(current, mark)
-        transaction.set_rollback(True)
-    return Preview(planned, current.gateway.requests_made)
+    run = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=gateway)
+    return _Planner(run.gateway, settings=run.settings, calendar_id=calendar.pk, now=now).preview()
 
 
-def _all_pages(run: Run, arguments: Reading) -> list[dict[str, Any]]:
-    """Return every page that a session would read, without storing any (R21)."""
-    try:
-        pages = [run.gateway.list_events(**arguments)]
-    except errors.SyncTokenRefused:
-        start = window_start_for_google(run.window).isoformat()
-        arguments = {"sync_token": "", "page_token": "", "time_min": start}
-        pages = [run.gateway.list_events(**arguments)]
-    while token := pages[-1].get("nextPageToken"):
-        pages.append(run.gateway.list_events(**{**arguments, "page_token": token}))
-    return pages
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """An event of the calendar, or an activity, that a session would look at."""
+
+    event: tuple[str, str] | None = None  # Google's id of its calendar, and its own.
+    activity_id: int | None = None
+    lane: str = ""  # What shares one is looked at together: a series and its exceptions.
 
 
-def _plan_link(run: Run, link: EventLink) -> list[PlannedAction]:
-    try:
-        if link.state == State.SEEN:
-            return _plan_place(run, link)
-        if link.state == State.INSERTING:
-            subject = link.activity.subject if link.activity else ""
-            return [PlannedAction("added", "google", subject, "R13", "Its adding was cut off.", link.activity_id)]
-        pair = store.load_pair(run, link)
-        planned = [_plan(pair, action) for action in core.decide(pair.here, pair.google, pair.standing)]
-        return [*_plan_takeover(pair), *filter(None, planned)]
-    except mapping.UnreadableEvent as error:
-        return [PlannedAction("parked", "here", str(link.event.get("summary", "")), "R19", str(error))]
+@dataclass
+class _Planner:
+    gateway: CalendarGateway
+    settings: SyncSettings
+    calendar_id: int
+    now: datetime
+    pages: list[dict[str, Any]] = field(default_factory=list)
+    begins_again: bool = False  # Google refused the token.
+    read: dict[str, Any] = field(default_factory=dict)  # What Google answered about single events.
+    absent: list[str] = field(default_factory=list)  # Those of them that a complete read did not list.
+    actions: list[PlannedAction] = field(default_factory=list)
+    waiting: list[PlannedAction] = field(default_factory=list)
+    staying_out: list[PlannedAction] = field(default_factory=list)
+    deferred: list[_Item] = field(default_factory=list)
+    links: int = 0  # How many links there would be before the removals.
+    met: set[int] = field(default_factory=set)  # Activities that an event was brought together with.
+
+    def preview(self) -> Preview:
+        self._read_pages()
+        links, activities = self._what_is_due()
+        for some in _in_parts(links):
+            self._plan(some)
+        for some in _in_parts([item for item in activities if item.activity_id not in self.met]):
+            self._plan(some)
+        removals, self.deferred = self.deferred, []
+        stops = guards.needs_confirmation(removals=len(removals), links=self.links)
+        done = len(self.actions)
+        for some in _in_parts(removals):
+            self._plan(some, removes=True)
+        if stops:
+            self.actions, self.waiting = self.actions[:done], self.actions[done:]
+        actions, waiting = _with_real_activities(self.actions), _with_real_activities(self.waiting)
+        return Preview(actions, self.gateway.requests_made, waiting, self.staying_out)
+
+    # --- Reading, outside any transaction ---
+
+    def _read_pages(self) -> None:
+        """Read every page that a session would read, without storing any."""
+        with self._pretended() as run:
+            arguments = engine.reading(run)
+        try:
+            self.pages = [self.gateway.list_events(**arguments)]
+        except errors.SyncTokenRefused:
+            self.begins_again = True
+            start = window_start_for_google(run.window).isoformat()
+            arguments = {"sync_token": "", "page_token": "", "time_min": start}
+            self.pages = [self.gateway.list_events(**arguments)]
+        while token := self.pages[-1].get("nextPageToken"):
+            self.pages.append(self.gateway.list_events(**{**arguments, "page_token": token}))
+
+    def _read_event(self, event_id: str) -> None:
+        try:
+            self.read[event_id] = self.gateway.get_event(event_id=event_id)
+        except (errors.EventGone, errors.EventRefused) as error:
+            self.read[event_id] = error
+
+    # --- Planning, in short transactions that are rolled back ---
+
+    @contextmanager
+    def _pretended(self) -> Iterator[Run]:
+        """A run whose calendar stands at the beginning of its reading; nothing of it stays."""
+        with transaction.atomic():
+            # A session at work takes the calendar first, then links; so does this, or each would wait for the other.
+            calendar = SyncedCalendar.objects.select_for_update(no_key=True).get(pk=self.calendar_id)
+            # Finished as it is, for only one session of a calendar can be at work.
+            session = SyncSession.objects.create(
+                calendar=calendar, status=SyncSession.Status.SUCCEEDED, queued_at=self.now, finished_at=self.now
+            )
+            google = PretendGoogle(calendar, read=self.read, now=self.now)
+            run = Run(calendar=calendar, settings=self.settings, session=session, gateway=google, key="", now=self.now)
+            run.confirmed = set(calendar.confirmed_removals)
+            store.begin_reading(run)
+            if self.begins_again:
+                store.begin_complete_read(run)
+            yield run
+            transaction.set_rollback(True)
+
+    def _what_is_due(self) -> tuple[list[_Item], list[_Item]]:
+        """Return the links and the activities that a session would look at, in its order."""
+        self.absent = self._not_listed()
+        for event_id in self.absent:
+            self._read_event(event_id)
+        with self._pretended() as run:
+            self._observe(run)
+            store.mark_what_is_due(run)
+            self.links = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED).count()
+            marked = EventLink.objects.filter(pk__in=store.marked_links(run)).order_by("id")
+            links = [_item_of(link) for link in marked]
+            own = dict(marked.filter(activity__isnull=False).values_list("activity", "pk"))
+            activities = [
+                _Item(activity_id=mark.activity_id, lane=f"activity {mark.activity.series_id or -mark.activity_id}")
+                for mark in store.marked_activities(run)
+                if mark.activity_id not in own
+            ]
+        return links, activities
+
+    def _not_listed(self) -> list[str]:
+        """Return the events that a complete read did not list, about which a session would ask (R14)."""
+        with self._pretended() as run:
+            self._observe(run)
+            if not run.calendar.is_reading_completely:
+                return []
+            return [link.event_id for link in store.absent_links(run)]
+
+    def _observe(self, run: Run, only: set[str] | None = None) -> None:
+        """Store what Google told: all of it, or about these events alone."""
+        for page in self.pages:
+            told = [event for event in page.get("items", []) if only is None or event.get("id") in only]
+            store.observe_page(run, {**page, "items": told})
+        gone = [event_id for event_id in self.absent if only is None or event_id in only]
+        for link in _links_in(run).filter(event_id__in=gone):
+            self._observe_absent(run, link)
+
+    def _observe_absent(self, run: Run, link: EventLink) -> None:
+        answer = self.read[link.event_id]
+        if isinstance(answer, errors.EventGone):
+            store.observe_gone(run, link)
+        elif isinstance(answer, dict):
+            store.observe_event(run, link, answer)
+
+    def _plan(self, some: list[_Item], *, removes: bool = False) -> None:
+        """Let the session's own code look at some items; what it has to ask Google first is read outside, and again."""
+        while True:
+            try:
+                self._pretend(some, removes=removes)
+                return
+            except NotReadYet as missing:
+                self._read_event(missing.event_id)
+
+    def _pretend(self, some: list[_Item], *, removes: bool) -> None:
+        with self._pretended() as run:
+            self._observe(run, only={item.event[1] for item in some if item.event})
+            run.removals_allowed = removes
+            linked = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED)
+            before = linked.count()
+            links = _links_of(run, some)
+            wanted = [item.activity_id for item in some if item.activity_id]
+            marks = [ActivityMark(calendar=run.calendar, activity_id=pk) for pk in wanted]
+            items.look_at(run, links=links, activities=marks)
+            outcomes = list(SyncOutcome.objects.filter(session=run.session).order_by("id"))
+            kept_out = [] if removes else self._kept_out(run, links=links, activities=wanted)
+            links_made = 0 if removes else linked.count() - before
+            deferred = [_item_of(link) for link in EventLink.objects.filter(pk__in=run.deferred).order_by("id")]
+        self.actions += [_planned(outcome) for outcome in outcomes]
+        self.met |= {outcome.activity_id for outcome in outcomes if outcome.activity_id}
+        self.staying_out += kept_out
+        self.links += links_made
+        self.deferred += deferred
+
+    def _kept_out(self, run: Run, *, links: list[int], activities: list[int]) -> list[PlannedAction]:
+        """Return why events stay in Google, and why activities that carry a tag of this user's stay here."""
+        ignored = EventLink.objects.filter(pk__in=links, state=State.SEEN, rule="R2").order_by("id")
+        found = [
+            PlannedAction(STAYS_OUT, Direction.HERE, str(link.event.get("summary", "")), link.rule, link.reason)
+            for link in ignored
+        ]
+        mine = Activity.objects.visible_to(run.me).filter(tags__kind=Tag.Kind.PRIVATE, tags__owner=run.me)
+        for activity in mine.filter(pk__in=activities, links=None).order_by("id").distinct():
+            if unmet := store.unmet_condition(run, activity):
+                found.append(
+                    PlannedAction(
+                        STAYS_OUT, Direction.GOOGLE, activity.subject, unmet.rule, unmet.text, activity_id=activity.pk
+                    )
+                )
+        return found
 
 
-def _plan_takeover(pair: Pair) -> list[PlannedAction]:
-    if not pair.takes_over:
-        return []
-    subject, reason = pair.activity.subject, pair.organized.reason
-    return [PlannedAction("taken_over", "here", subject, "R5", reason, pair.activity.pk)]
+def _with_real_activities(planned: list[PlannedAction]) -> list[PlannedAction]:
+    """Take off the ids of activities that were only pretended."""
+    real = set(Activity.every.filter(pk__in=[action.activity_id for action in planned]).values_list("pk", flat=True))
+    return [action if action.activity_id in real else replace(action, activity_id=None) for action in planned]
 
 
-def _plan_place(run: Run, link: EventLink) -> list[PlannedAction]:
-    facts, subject = facts_in(link), str(link.event.get("summary", ""))
-    when = None if facts.is_recurring else mapping.when_of(link.event, default_zone=run.default_zone)
-    if why_not_imported(facts, when, window=run.window):
-        return []
-    if facts.is_recurring:
-        return [PlannedAction("parked", "here", subject, "R15", REPEATS)]
-    placed = placed_for(run, link)
-    if placed.activity_id is None:
-        return [PlannedAction("added", "here", subject, "R3", placed.reason)]
-    return [PlannedAction("joined", "here", subject, "R9", placed.reason, placed.activity_id)]
+def _item_of(link: EventLink) -> _Item:
+    series = str(link.event.get("recurringEventId") or link.event_id).partition("_R")[0]
+    return _Item(event=(link.google_calendar_id, link.event_id), lane=f"event {series}")
 
 
-def _plan_activity(run: Run, mark: ActivityMark) -> list[PlannedAction]:
-    link = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).first()
-    if link is not None:
-        return [] if link.is_marked else _plan_link(run, link)
-    if not is_to_be_added(run, mark.activity_id):
-        return []
-    activity = store.load_activity(mark.activity_id)
-    if store.organized(run, activity).organizer != run.me.pk:
-        return []
-    reason = "It qualifies and you are its Organizer."
-    return [PlannedAction("added", "google", activity.subject, "R1", reason, activity.pk)]
+def _links_in(run: Run) -> QuerySet[EventLink]:
+    return EventLink.objects.filter(calendar=run.calendar, google_calendar_id=run.calendar.calendar_id).order_by("id")
 
 
-_PLANS: dict[type[core.Action], tuple[str, str]] = {
-    core.UpdateHere: ("updated", "here"),
-    core.UpdateInGoogle: ("updated", "google"),
-    core.AnswerHere: ("answered", "here"),
-    core.AnswerInGoogle: ("answered", "google"),
-    core.CancelHere: ("removed", "here"),
-    core.RemoveInGoogle: ("removed", "google"),
-    core.BringBackHere: ("updated", "here"),
-    core.BringBackInGoogle: ("added", "google"),
-    core.Freeze: ("frozen", "here"),
-    core.Reread: ("updated", "here"),
-    core.GaveWay: ("replaced", "here"),
-    core.Hold: ("parked", "google"),
-}
+def _links_of(run: Run, some: list[_Item]) -> list[int]:
+    """Return the links of events, which have other ids in each transaction that is rolled back."""
+    wanted = [item.event for item in some if item.event]
+    rows = EventLink.objects.filter(calendar=run.calendar, event_id__in=[event_id for _calendar, event_id in wanted])
+    found = {(link.google_calendar_id, link.event_id): link.pk for link in rows}
+    return [found[event] for event in wanted if event in found]
 
 
-def _plan(pair: Pair, action: core.Action) -> PlannedAction | None:
-    if type(action) not in _PLANS:
-        return None
-    verb, direction = _PLANS[type(action)]
-    return PlannedAction(verb, direction, pair.activity.subject, action.rule, action.reason, pair.activity.pk)
+def _in_parts(some: Iterable[_Item]) -> Iterator[list[_Item]]:
+    """Divide items into parts of about AT_ONCE, without tearing a lane apart."""
+    lanes: dict[str, list[_Item]] = {}
+    for item in some:
+        lanes.setdefault(item.lane, []).append(item)
+    part: list[_Item] = []
+    for lane in lanes.values():
+        part += lane
+        if len(part) >= AT_ONCE:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _planned(outcome: SyncOutcome) -> PlannedAction:
+    return PlannedAction(
+        action=outcome.action,
+        direction=outcome.direction,
+        item=outcome.item,
+        rule=outcome.rule,
+        reason=outcome.reason,
+        activity_id=outcome.activity_id,
+        field=outcome.field,
+        here=outcome.here,
+        google=outcome.google,
+        kept=outcome.kept,
+    )

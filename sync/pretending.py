@@ -1,0 +1,150 @@
+"""PretendGoogle: answers a preview's session as Google would, from what was read before; nothing leaves (R21)."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sync.google import errors
+from sync.google.gateway import CalendarGateway
+from sync.models import EventLink, SyncedCalendar
+
+if TYPE_CHECKING:
+    from sync.google.gateway import Call
+
+
+class NotReadYet(BaseException):
+    """
+    A session would ask Google for this event now: read it outside the transaction, then plan again.
+
+    No `Exception`: it is nobody's failure, and whoever takes an item's failure for a problem must not catch it.
+    """
+
+    def __init__(self, event_id: str) -> None:
+        super().__init__(event_id)
+        self.event_id = event_id
+
+
+class PretendGoogle(CalendarGateway):
+    """
+    A calendar as it would be, were everything written that a session writes.
+
+    `read` holds what Google answered when asked for single events: the event, or its refusal. It makes no request.
+    """
+
+    def __init__(self, calendar: SyncedCalendar, *, read: Mapping[str, Any], now: datetime) -> None:
+        self.requests_made = 0
+        self._calendar = calendar
+        self._login = calendar.account.login.lower()
+        self._read = read
+        self._now = now
+        self._written: dict[str, dict[str, Any]] = {}
+        # Whether the insert of a session that was cut off has reached Google, only Google knows (R13).
+        self._perhaps_there = set(
+            self._links().filter(state=EventLink.State.INSERTING).values_list("event_id", flat=True)
+        )
+
+    def list_events(self, **_: Any) -> dict[str, Any]:
+        """Return an empty page: the calendar can be read, and what it lists was read before."""
+        return {"items": []}
+
+    def list_calendars(self) -> list[dict[str, Any]]:
+        raise errors.GoogleUnavailable("A preview does not ask for calendars.")
+
+    def send(self, calls: Sequence[Call]) -> list[dict[str, Any] | errors.GoogleError]:
+        """Return what would become of each call: Google's answer, or its refusal."""
+        return [self._answer(call) for call in calls]
+
+    def _answer(self, call: Call) -> dict[str, Any] | errors.GoogleError:
+        values: dict[str, Any] = {"body": call.body or {}, "send_updates": call.send_updates}
+        try:
+            match call.kind:
+                case "get":
+                    return self.get_event(event_id=call.event_id)
+                case "insert":
+                    return self.insert_event(**values)
+                case "patch":
+                    return self.patch_event(event_id=call.event_id, etag=call.etag, **values)
+                case "delete":
+                    self.delete_event(event_id=call.event_id, etag=call.etag, send_updates=call.send_updates)
+                    return {}
+        except errors.GoogleError as error:
+            return error
+
+    def get_event(self, *, event_id: str) -> dict[str, Any]:
+        """:raises NotReadYet: if only Google can tell."""
+        if event_id in self._written:
+            return self._written[event_id]
+        if event_id not in self._read:
+            raise NotReadYet(event_id)
+        answer = self._read[event_id]
+        if isinstance(answer, errors.GoogleError):
+            raise answer
+        return answer
+
+    def insert_event(self, *, body: dict[str, Any], send_updates: str) -> dict[str, Any]:  # noqa: ARG002 - as Google
+        event_id = body["id"]
+        if event_id in self._perhaps_there:
+            try:
+                self.get_event(event_id=event_id)
+            except errors.EventGone:
+                pass
+            else:
+                raise errors.EventIdTaken("Google has this event already.")
+        me = {"email": self._login, "self": True}
+        made = {"status": "confirmed", "iCalUID": f"{event_id}@google.com", "creator": me, "organizer": me}
+        return self._write(event_id, made | body)
+
+    def patch_event(
+        self,
+        *,
+        event_id: str,
+        body: dict[str, Any],
+        etag: str,  # noqa: ARG002 - as Google's
+        send_updates: str,  # noqa: ARG002
+    ) -> dict[str, Any]:
+        current = self._current(event_id)
+        patch = dict(body)
+        if patch.pop("attendeesOmitted", False):
+            answers = {entry["email"]: entry for entry in patch.pop("attendees", [])}
+            guests = [guest | answers.get(guest.get("email"), {}) for guest in current.get("attendees", [])]
+            patch["attendees"] = guests
+        return self._write(event_id, _merged(current, patch))
+
+    def delete_event(self, *, event_id: str, etag: str, send_updates: str) -> None:  # noqa: ARG002 - as Google
+        self._write(event_id, {**self._current(event_id), "status": "cancelled"})
+
+    def _current(self, event_id: str) -> dict[str, Any]:
+        """Return the version that a write would change: what was pretended or read, else what was listed last."""
+        known = self._written.get(event_id) or self._read.get(event_id)
+        if isinstance(known, dict):
+            return known
+        return dict(self._links().values_list("event", flat=True).get(event_id=event_id))
+
+    def _write(self, event_id: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Keep and return a version as Google would: with an etag of its own, and one's own entry known as such."""
+        guests = [
+            guest | ({"self": True} if str(guest.get("email", "")).lower() == self._login else {})
+            for guest in event.get("attendees", [])
+        ]
+        stamps = {"etag": f'"{uuid.uuid4().hex}"', "updated": self._now.isoformat()}
+        self._written[event_id] = event | stamps | ({"attendees": guests} if guests else {})
+        return self._written[event_id]
+
+    def _links(self) -> Any:
+        return EventLink.objects.filter(calendar=self._calendar, google_calendar_id=self._calendar.calendar_id)
+
+
+def _merged(event: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an event after a patch: objects field by field, lists as a whole, None takes a field away."""
+    merged = dict(event)
+    for name, value in patch.items():
+        if value is None:
+            merged.pop(name, None)
+        elif isinstance(value, Mapping) and isinstance(merged.get(name), Mapping):
+            merged[name] = _merged(merged[name], value)
+        else:
+            merged[name] = value
+    return merged
