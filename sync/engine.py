@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.encryption import UnableToDecrypt
 from accounts.models import ExternalAccount
-from sync import items, sessions, store
+from sync import items, repeating, sessions, store
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
 from sync.google.gateway import CalendarGateway, Reading
@@ -112,7 +112,8 @@ def _observe(run: Run) -> None:
     if run.calendar.is_reading_completely:
         _look_for_absent(run)
         store.end_reading(run)
-    store.mark_what_is_due(run)
+    if store.mark_what_is_due(run):
+        repeating.mark_all_that_deviates(run)
 
 
 def reading(run: Run) -> Reading:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Generator, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -28,6 +29,7 @@ from sync.store import Pair
 
 logger = logging.getLogger(__name__)
 
+ROUNDS = 4  # How often a session looks for what its own work has left to do.
 LOOKS = 4  # How often one item is looked at in a session before it waits for the next one (R12).
 FRESH = timedelta(hours=24)  # Guests are told about changes that young (R17).
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # Between two tries of a parked item (R19).
@@ -48,13 +50,10 @@ Action, Direction, State = SyncOutcome.Action, SyncOutcome.Direction, EventLink.
 def bring_all_together(run: Run) -> str:
     """Look at everything that is marked. Returns the status the session ends with."""
     _take_confirmed(run)
-    links, activities = store.marked_links(run), store.marked_activities(run)
-    run.session.items_total = len(links) + len(activities)
-    # The new part of a series goes out before the old one is cut off, so that no occurrence is missing meanwhile (R15).
-    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in activities if mark.is_new_series])
-    run_all = [_item_of_link(run, link) for link in links]
-    run_all += [_item_of_activity(run, mark) for mark in activities if not mark.is_new_series]
-    lanes.carry_out(run, run_all)
+    looked_at = _LookedAt()
+    for _round in range(ROUNDS):
+        if not _bring_marked_together(run, looked_at):
+            break
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
         run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
@@ -66,12 +65,38 @@ def bring_all_together(run: Run) -> str:
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 
 
+@dataclass
+class _LookedAt:
+    """What a session has looked at: each mark is looked at once in it."""
+
+    links: set[int] = field(default_factory=set)
+    marks: set[int] = field(default_factory=set)
+
+
+def _bring_marked_together(run: Run, looked_at: _LookedAt) -> bool:
+    """
+    Look at what is marked and was not looked at in this session yet. Returns whether there was anything.
+
+    What one item leaves to do about others, the exceptions of a series that has come in, say, is done in the next round.
+    """
+    links = [link for link in store.marked_links(run) if link.pk not in looked_at.links]
+    activities = [mark for mark in store.marked_activities(run) if mark.row.pk not in looked_at.marks]
+    looked_at.links.update(link.pk for link in links)
+    looked_at.marks.update(mark.row.pk for mark in activities)
+    run.session.items_total += len(links) + len(activities)
+    # The new part of a series goes out before the old one is cut off, so that no occurrence is missing meanwhile (R15).
+    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in activities if mark.is_new_series])
+    found = [_item_of_link(run, link) for link in links]
+    found += [_item_of_activity(run, mark) for mark in activities if not mark.is_new_series]
+    lanes.carry_out(run, found)
+    return bool(links or activities)
+
+
 def look_at(run: Run, *, links: Iterable[int], activities: Iterable[ActivityMark]) -> None:
     """Look at these links and activities alone, as a preview does; what goes wrong with one is its outcome (R21)."""
-    for link_id in links:
-        _guarded(run, functools.partial(_bring_together, run, link_id), link_id=link_id)
-    for mark in activities:
-        _guarded(run, functools.partial(_bring_activity, run, mark), mark=mark)
+    found = [_item_of_link(run, link) for link in store.links_to_look_at(run, links)]
+    found += [_item_of_activity(run, mark) for mark in store.in_lanes(run, activities)]
+    lanes.carry_out(run, found)
 
 
 def _take_confirmed(run: Run) -> None:
@@ -339,7 +364,7 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     return not settle.get("revive")
 
 
-def _patch(pair: Pair, event: Mapping[str, Any], body: Mapping[str, Any], *, send_updates: str) -> Call:
+def _patch(pair: Pair, event: Mapping[str, Any], body: dict[str, Any], *, send_updates: str) -> Call:
     """Only on the version that was seen (R12)."""
     etag = str(event.get("etag", ""))
     return Call("patch", event_id=pair.link.event_id, body=body, etag=etag, send_updates=send_updates)

@@ -124,7 +124,7 @@ class _Planner:
         for some in _in_parts([item for item in activities if item.activity_id not in self.met]):
             self._plan(some)
         removals, self.deferred = self.deferred, []
-        stops = guards.needs_confirmation(removals=len(removals), links=self.links)
+        stops = guards.needs_confirmation(removals=len({item.lane for item in removals}), links=self.links)
         done = len(self.actions)
         for some in _in_parts(removals):
             self._plan(some, removes=True)
@@ -184,14 +184,15 @@ class _Planner:
         with self._pretended() as run:
             self._observe(run)
             store.mark_what_is_due(run)
-            self.links = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED).count()
-            marked = EventLink.objects.filter(pk__in=store.marked_links(run)).order_by("id")
-            links = [_item_of(link) for link in marked]
+            self.links = store.count_of(EventLink.objects.filter(calendar=run.calendar, state=State.LINKED))
+            marked = EventLink.objects.filter(calendar=run.calendar, is_marked=True)
+            rows = marked.in_bulk()
+            links = [_item_of(rows[link.pk]) for link in store.marked_links(run)]
             own = dict(marked.filter(activity__isnull=False).values_list("activity", "pk"))
             activities = [
-                _Item(activity_id=mark.activity_id, lane=f"activity {mark.activity.series_id or -mark.activity_id}")
+                _Item(activity_id=mark.row.activity_id, lane=mark.lane)
                 for mark in store.marked_activities(run)
-                if mark.activity_id not in own
+                if mark.row.activity_id not in own
             ]
         return links, activities
 
@@ -233,14 +234,14 @@ class _Planner:
             self._observe(run, only={item.event[1] for item in some if item.event})
             run.removals_allowed = removes
             linked = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED)
-            before = linked.count()
+            before = store.count_of(linked)
             links = _links_of(run, some)
             wanted = [item.activity_id for item in some if item.activity_id]
             marks = [ActivityMark(calendar=run.calendar, activity_id=pk) for pk in wanted]
             items.look_at(run, links=links, activities=marks)
             outcomes = list(SyncOutcome.objects.filter(session=run.session).order_by("id"))
             kept_out = [] if removes else self._kept_out(run, links=links, activities=wanted)
-            links_made = 0 if removes else linked.count() - before
+            links_made = 0 if removes else store.count_of(linked) - before
             deferred = [_item_of(link) for link in EventLink.objects.filter(pk__in=run.deferred).order_by("id")]
         self.actions += [_planned(outcome) for outcome in outcomes]
         self.met |= {outcome.activity_id for outcome in outcomes if outcome.activity_id}

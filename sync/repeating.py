@@ -18,7 +18,7 @@ from django.db.models import F, Q, QuerySet
 
 from activities import recurrence, series
 from activities.models import Activity, Participant, Series
-from sync import marks, store
+from sync import store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
@@ -79,7 +79,7 @@ def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
 
 
 def is_stale(run: Run, link: EventLink) -> bool:
-    """Whether a link is to an occurrence that Google knows by another name now: its series was moved, split or made anew."""
+    """Whether Google knows an occurrence by another name now: its series was moved, split or made anew."""
     facts = facts_in(link)
     occurrence = link.activity
     if not facts.series_event_id or occurrence is None or occurrence.original_start is None:
@@ -104,19 +104,19 @@ def let_go(run: Run, link: EventLink) -> None:
 
 def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
     """
-    Link an occurrence that Google shows by itself to its activity. Returns whether there is nothing more to do about it.
+    Link an occurrence that Google shows by itself to its activity. Returns whether nothing more is to be done about it.
 
     One that was cancelled before it came here never becomes an activity. One beyond the horizon waits for it.
     """
     facts = facts_in(link)
-    assert whole.activity is not None and facts.original_start is not None
+    assert facts.original_start is not None
     head, original = store.load_activity(whole.activity_id), facts.original_start
     occurrence = Activity.every.filter(series=head.series, original_start=original).first()
     if occurrence is None and not facts.is_cancelled:
         occurrence = _lay_out_one(run, head, link, original)
     if occurrence is None:
         with run.transaction():
-            if facts.is_cancelled and head.organizer_id == run.me.pk:
+            if facts.is_cancelled and head.organizer_id == run.me.pk and head.series:
                 series.skip(head.series, originals=[original])
             EventLink.objects.filter(pk=link.pk).update(series=head.series)
             _unmark(link)
@@ -143,7 +143,8 @@ def _lay_out_one(run: Run, head: Activity, link: EventLink, original: datetime) 
 def deviates(run: Run, occurrence: Activity, whole: EventLink) -> bool:
     """Whether there is something about an occurrence that its series does not say, and this session may send."""
     base = store.base_of(whole.base_here)
-    if whole.state != State.LINKED or base is None or not isinstance(base.when, Repeating):
+    is_there = whole.state == State.LINKED and whole.event.get("status") != "cancelled"
+    if not is_there or base is None or not isinstance(base.when, Repeating):
         return False
     if _answer_of(occurrence, run.me.pk) not in (None, _answer_agreed(whole, run.me.pk)):
         return True
@@ -152,8 +153,8 @@ def deviates(run: Run, occurrence: Activity, whole: EventLink) -> bool:
     assert occurrence.original_start is not None
     addresses = store.addresses_of(person.profile_id for person in occurrence.participants.all())
     here = store.snapshot_here(occurrence, addresses=addresses, organizer=occurrence.organizer_id)
-    is_there = store.presence_here(occurrence) is Presence.PRESENT
-    return not is_there or here != at_occurrence(base, occurrence.original_start)
+    is_gone = store.presence_here(occurrence) is not Presence.PRESENT
+    return is_gone or here != at_occurrence(base, occurrence.original_start)
 
 
 def _answer_of(occurrence: Activity, profile: int) -> str | None:
@@ -178,6 +179,31 @@ def mark_what_deviates(run: Run, head: Activity) -> None:
     rows = Activity.every.filter(series=head.series, is_series=False).exclude(links__calendar=run.calendar)
     found = [row.pk for row in rows.prefetch_related("participants") if deviates(run, row, whole)]
     _mark(run, found)
+
+
+def forget_exceptions(run: Run, head: Activity) -> None:
+    """
+    The series is gone from Google, and its changed occurrences with it, without a word about each.
+
+    Should it return, what is particular about them is found anew. Those that had been cancelled by themselves stay so.
+    """
+    links = EventLink.objects.filter(calendar=run.calendar, series=head.series, activity__is_series=False)
+    links.exclude(event__status="cancelled").delete()
+
+
+def mark_all_that_deviates(run: Run) -> None:
+    """Find what is particular about the occurrences of every series, as the daily comparison does (R18)."""
+    wholes = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED, activity__is_series=True)
+    for whole in wholes.select_related("activity__series"):
+        assert whole.activity is not None
+        mark_what_deviates(run, whole.activity)
+
+
+def event_id_of(whole: EventLink, occurrence: Activity) -> str:
+    """Return Google's id of an occurrence of a series, changed or not (Calendar API, recurring events)."""
+    assert occurrence.original_start is not None
+    is_all_day = "date" in (whole.event.get("start") or {})
+    return f"{whole.event_id}_{recurrence.instance_suffix(occurrence.original_start, all_day=is_all_day)}"
 
 
 def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapping[str, Any]) -> EventLink:
@@ -248,7 +274,8 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     former = _split_from(run, link)
     if former is not None and former.series is not None:
         moved = series.move_occurrences(former, to=head, since=head.series.first_start, now=run.now)
-        _renew(run, head, moved)
+        _renew(run, moved)
+    series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
     _look_at_exceptions(run, link)
 
@@ -257,8 +284,21 @@ def lay_out_joined(run: Run, link: EventLink, head: Activity) -> None:
     """Make what is missing for somebody who joins a series: their window may begin earlier."""
     assert head.series is not None
     _take_over_single_invitations(run, link, head)
+    if head.organizer_id == run.me.pk:  # What only a guest had thrown away takes place all the same.
+        left_out = {original.isoformat() for original in _left_out(run, link)}
+        head.series.skipped = [text for text in head.series.skipped if text in left_out]
+        head.series.save(update_fields=["skipped"])
     series.lay_out(head.series, after=run.window.start, now=run.now)
     _look_at_exceptions(run, link)
+
+
+def _left_out(run: Run, link: EventLink) -> list[datetime]:
+    """Return the original starts that Google's series leaves out: cancelled before they came here."""
+    gone = EventLink.objects.filter(
+        calendar=run.calendar, event__recurringEventId=link.event_id, event__status="cancelled", activity=None
+    )
+    originals = (facts_in(exception).original_start for exception in gone)
+    return [original for original in originals if original]
 
 
 def _split_from(run: Run, link: EventLink) -> Activity | None:
@@ -274,7 +314,8 @@ def _split_from(run: Run, link: EventLink) -> Activity | None:
 
 
 def _begins(whole: EventLink) -> datetime:
-    assert whole.activity is not None and whole.activity.series is not None
+    assert whole.activity is not None
+    assert whole.activity.series is not None
     return whole.activity.series.first_start
 
 
@@ -310,7 +351,7 @@ def _look_at_exceptions(run: Run, link: EventLink) -> None:
     ).update(is_marked=True, mark=F("mark") + 1)
 
 
-def _renew(run: Run, head: Activity, moved: Iterable[int]) -> None:
+def _renew(run: Run, moved: Iterable[int]) -> None:
     """Occurrences that came over into another series: links to what they were there are of no use any more."""
     EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False).delete()
     _mark(run, moved)
@@ -323,6 +364,7 @@ FOLLOWED = (
     "join_link", "other_guests",
 )  # fmt: skip
 FOLLOWED_BY_ALL = ("organizer", "show_in_calendar")
+OF_PEOPLE = ("response", "displayed", "address", "reminder_minutes")
 WHEN = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
 
 
@@ -332,7 +374,7 @@ class _Head:
 
     columns: dict[str, Any]
     pattern: recurrence.Pattern
-    people: dict[int, Participant]
+    people: dict[int, dict[str, Any]]  # By profile id, what each has as a participant.
     tags: frozenset[int]
 
 
@@ -344,7 +386,7 @@ def _state_of(head_id: int) -> _Head | None:
         columns={name: getattr(head, name) for name in (*FOLLOWED, *WHEN, "status", "deleted_at", "show_in_calendar")}
         | {"organizer": head.organizer_id},
         pattern=series.pattern_of(head),
-        people={one.profile_id: one for one in head.participants.all()},
+        people={one["profile_id"]: one for one in head.participants.values("profile_id", *OF_PEOPLE)},
         tags=frozenset(head.tags.values_list("pk", flat=True)),
     )
 
@@ -376,7 +418,7 @@ def _follow(run: Run, head: Activity, before: _Head, after: _Head) -> None:
     if names := changed & set(FOLLOWED_BY_ALL):
         series.follow(head, before=before.columns, names=names, rows=every)
     if changed & {"status", "deleted_at"}:
-        _follow_presence(plain, before, after)
+        _follow_presence(run, every, before, after)
     _follow_people(head, before, after, plain=plain, every=every)
     if added := after.tags - before.tags:
         series.put_tags(head, tags=added)
@@ -384,38 +426,37 @@ def _follow(run: Run, head: Activity, before: _Head, after: _Head) -> None:
         _re_place(run, head, before)
 
 
-def _follow_presence(plain: QuerySet[Activity], before: _Head, after: _Head) -> None:
-    """A series that is canceled takes its occurrences along, but those completed; and brings them back with it (R14)."""
+def _follow_presence(run: Run, every: QuerySet[Activity], before: _Head, after: _Head) -> None:
+    """A canceled series takes along its occurrences that are not completed, and brings them back with it (R14)."""
     canceled = Activity.Status.CANCELED
+    # What was cancelled by itself, in Google or here, stays so whatever becomes of the others.
+    cancelled = EventLink.objects.filter(
+        calendar=run.calendar, event__status="cancelled", activity__isnull=False
+    ).values("activity")
+    rows = every.exclude(pk__in=cancelled)
     status, former = after.columns["status"], before.columns["status"]
     if status == canceled != former:
-        plain.exclude(status=Activity.Status.COMPLETED).update(status=canceled)
+        rows.exclude(status=Activity.Status.COMPLETED).update(status=canceled)
     elif former == canceled != status:
-        plain.filter(status=canceled).update(status=status, result="", result_details="")
+        rows.filter(status=canceled).update(status=status, result="", result_details="")
     if before.columns["deleted_at"] and not after.columns["deleted_at"]:
-        plain.filter(deleted_at=before.columns["deleted_at"]).update(deleted_at=None)
+        rows.filter(deleted_at=before.columns["deleted_at"]).update(deleted_at=None)
 
 
 def _follow_people(
     head: Activity, before: _Head, after: _Head, *, plain: QuerySet[Activity], every: QuerySet[Activity]
 ) -> None:
-    added = [person for pk, person in after.people.items() if pk not in before.people]
-    gone = [pk for pk in before.people if pk not in after.people]
+    added = Participant.objects.filter(activity=head, profile__in=after.people.keys() - before.people.keys())
+    gone = before.people.keys() - after.people.keys()
     if added or gone:
         series.follow_people(head, added=added, removed=gone, rows=plain)
-    for pk, person in after.people.items():
-        old = before.people.get(pk)
-        if old is None:
+    for pk in before.people.keys() & after.people.keys():
+        if before.people[pk] == after.people[pk]:
             continue
-        rows = Participant.objects.filter(profile=pk, activity__in=every.values("pk"))
-        if person.displayed != old.displayed:
-            rows.update(displayed=person.displayed)
-        if person.address != old.address:
-            rows.filter(address=old.address).update(address=person.address)
-        if person.reminder_minutes != old.reminder_minutes:
-            rows.filter(reminder_minutes=old.reminder_minutes).update(reminder_minutes=person.reminder_minutes)
-        if person.response != old.response:
-            series.follow_response(head, profile_id=pk, before=old.response, rows=plain)
+        old = {name: before.people[pk][name] for name in OF_PEOPLE}
+        response = {"response": old.pop("response")}
+        series.follow_participant(head, profile_id=pk, before=old, rows=every)
+        series.follow_participant(head, profile_id=pk, before=response, rows=plain)
 
 
 def _re_place(run: Run, head: Activity, before: _Head) -> None:

@@ -193,8 +193,12 @@ def _is_in_window(run: Run, link: EventLink) -> bool:
 # --- What needs a look -------------------------------------------------------------------------------------------
 
 
-def mark_what_is_due(run: Run) -> None:
-    """Mark parked links whose time has come, and everything when a full comparison is due (R18, R19)."""
+def mark_what_is_due(run: Run) -> bool:
+    """
+    Mark parked links whose time has come, and everything when a full comparison is due (R18, R19).
+
+    Returns whether it was.
+    """
     calendar = run.calendar
     links = EventLink.objects.filter(calendar=calendar)
     links.filter(retry_at__lte=run.now).update(is_marked=True, mark=F("mark") + 1, retry_at=None)
@@ -203,7 +207,7 @@ def mark_what_is_due(run: Run) -> None:
         # Taken off first: a change of the settings in this very moment puts it on again, for the next session.
         is_wanted = SyncedCalendar.objects.filter(pk=calendar.pk, compare_all=True).update(compare_all=False)
         if not (is_wanted or is_due):
-            return
+            return False
         ignored = Q(state=EventLink.State.SEEN, rule="R2")  # A later Synchronize from may let them in.
         links.filter(ignored | Q(activity__isnull=False)).update(is_marked=True, mark=F("mark") + 1)
         ids = selectable_activities(run).values_list("pk", flat=True)
@@ -211,6 +215,7 @@ def mark_what_is_due(run: Run) -> None:
         ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
         calendar.compare_all, calendar.compared_at = False, run.now
         calendar.save(update_fields=["compared_at"])
+        return True
 
 
 def selectable_activities(run: Run) -> Any:
@@ -278,12 +283,18 @@ def _in_lane(row: Mapping[str, Any], series: Mapping[str, int]) -> Marked:
 
 
 def marked_activities(run: Run) -> list[MarkedActivity]:
-    """Return the activities to look at; a series before its occurrences (R15)."""
-    rows = run.calendar.activity_marks.select_related("activity")
-    linked = set(EventLink.objects.filter(calendar=run.calendar, activity__in=rows.values("activity"))
+    """Return the activities to look at, in the order in which they have to be."""
+    return in_lanes(run, run.calendar.activity_marks.select_related("activity").order_by("id"))
+
+
+def in_lanes(run: Run, marks: Iterable[ActivityMark]) -> list[MarkedActivity]:
+    """Return marked activities in the order for looking at them: a series before its occurrences (R15)."""
+    found = list(marks)
+    wholes = [mark.activity_id for mark in found if mark.activity.is_series]
+    linked = set(EventLink.objects.filter(calendar=run.calendar, activity__in=wholes)
                  .values_list("activity_id", flat=True))  # fmt: skip
-    marks = [_marked_activity(row, is_linked=row.activity_id in linked) for row in rows.order_by("id")]
-    return sorted(marks, key=lambda mark: mark.row.activity.original_start is not None)
+    rows = [_marked_activity(mark, is_linked=mark.activity_id in linked) for mark in found]
+    return sorted(rows, key=lambda row: row.row.activity.original_start is not None)
 
 
 def _marked_activity(row: ActivityMark, *, is_linked: bool) -> MarkedActivity:

@@ -297,6 +297,10 @@ def settle_pair(
             keeps_base=keeps_base,
             declined_from=_declined_from(pair, response, state),
         )
+        if activity.is_series and facts.is_cancelled:
+            repeating.forget_exceptions(run, activity)
+        if activity.is_series and revive:
+            repeating.mark_what_deviates(run, activity)
 
 
 def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:

@@ -142,7 +142,7 @@ def snapshot_of(event: Mapping[str, Any], *, profiles: Mapping[str, int], defaul
 
 def when_of(event: Mapping[str, Any], *, default_zone: str) -> When:
     """
-    Return when an event takes place, and of a series how it repeats (R15). Google's end date is exclusive, ours not (R16).
+    Return when an event takes place, and how it repeats (R15). Google's end date is exclusive, ours inclusive (R16).
 
     :raises UnreadableEvent: if start or end is missing or makes no sense.
     """
@@ -253,7 +253,7 @@ def when_body(when: When, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
     """
     Return `start`, `end` and `recurrence` for a request.
 
-    Of a series only what is different from Google's is sent: its rule is never written anew because its time changed (R15).
+    Of a series only what differs from Google's is sent: a rule is never written anew because the time changed (R15).
     """
     lines = _lines(replacing)
     if not isinstance(when, Repeating):

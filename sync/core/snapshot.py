@@ -64,7 +64,7 @@ def at_occurrence(series: Snapshot, original_start: datetime) -> Snapshot:
     """
     Return what a series says about one of its occurrences (R15).
 
-    `original_start` is aware; of all-day series it is midnight UTC of the day. An occurrence lasts as long as the first.
+    `original_start` is aware; of all-day series midnight UTC of the day. An occurrence lasts as long as the first.
     """
     when = series.when.first if isinstance(series.when, Repeating) else series.when
     if isinstance(when, Days):
