@@ -41,8 +41,14 @@ class UnableToTag(Exception):
 
 def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     """Return why this person may not change what also lives in Google, or None if they may (R6)."""
-    answers = asks_why_read_only.send(sender=Activity, activity=activity, profile=profile)
-    return next((answer for _receiver, answer in answers if answer), None)
+    asked = [activity]
+    if activity.original_start:  # What is true of a whole series is true of its occurrences (R15).
+        asked += Activity.every.filter(series=activity.series_id, is_series=True)
+    for one in asked:
+        answers = asks_why_read_only.send(sender=Activity, activity=one, profile=profile)
+        if reason := next((answer for _receiver, answer in answers if answer), None):
+            return str(reason)
+    return None
 
 
 @transaction.atomic
@@ -112,7 +118,7 @@ def edit(
 
     :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
     """
-    activity = Activity.objects.locked().get(pk=activity.pk)
+    activity = Activity.every.locked().get(pk=activity.pk)
     before = field_values(activity)
     people_before = people_of(activity)
     for name, value in values.items():
@@ -187,7 +193,7 @@ def delete(*, activity: Activity, by: Profile, now: datetime) -> None:
 
     :raises UnableToChange: if it is somebody else's to delete.
     """
-    activity = Activity.objects.locked().get(pk=activity.pk)
+    activity = Activity.every.locked().get(pk=activity.pk)
     if reason := why_not_deletable(activity=activity, profile=by):
         raise UnableToChange(reason)
     activity.deleted_at = now
@@ -363,9 +369,11 @@ def log(
 
 
 def field_values(activity: Activity) -> dict[str, Any]:
-    """Return the fields as the log keeps them: plain values, people by id, "when" as one."""
+    """Return the fields as the log keeps them: plain values, people by id, "when" as one; of a series with its rule."""
     values = {name: getattr(activity, name) for name in PLAIN_FIELDS if name not in ("owner", "reporter")}
     when = {name: getattr(activity, name) for name in WHEN_FIELDS}
+    if activity.is_series and activity.series:
+        when["recurrence"] = list(activity.series.recurrence)
     return values | {
         "owner": activity.owner_id,
         "reporter": activity.reporter_id,

@@ -9,3 +9,15 @@ activity_changed = Signal()
 # A question asked of everybody who listens: why may this person not change what is synchronized (R6)?
 # Arguments: activity, profile. Receivers return a sentence for the user, or None.
 asks_why_read_only = Signal()
+
+# A single activity became the first occurrence of a series: what links it to somewhere else is the head's from now on.
+# Arguments: head, occurrence (Activity).
+series_made = Signal()
+
+# A series ended, and one of its occurrences stays as a single activity: what links the head is this activity's now.
+# Arguments: head, activity (Activity).
+series_ended = Signal()
+
+# A series was split: these occurrences belong to the new head from now on.
+# Arguments: head, new_head (Activity), moved (list of Activity ids).
+series_split = Signal()

@@ -14,6 +14,7 @@ from activities import services
 from activities.models import Activity, Participant
 from sync.core.snapshot import Days, load_when
 from sync.models import SyncOutcome
+from sync.preview import PlannedAction
 
 PLAIN_FIELDS = {"subject", "location", "notes", "is_private", "show_as_free"}
 FIELDS_TO_TAKE_BACK = PLAIN_FIELDS | {"when", "reminder"}
@@ -30,7 +31,7 @@ def unresolved(profile: Profile) -> QuerySet[SyncOutcome]:
     )
 
 
-def other_value(outcome: SyncOutcome) -> Any:
+def other_value(outcome: SyncOutcome | PlannedAction) -> Any:
     """Return the value that was not kept."""
     return outcome.google if outcome.kept == SyncOutcome.Direction.HERE else outcome.here
 

@@ -21,7 +21,7 @@ from sync import engine, items, store
 from sync.core import guards
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
-from sync.google.gateway import CalendarGateway
+from sync.google.gateway import SHORT_PATIENCE, CalendarGateway
 from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 from sync.pretending import NotReadYet, PretendGoogle
 from sync.run import Run
@@ -86,7 +86,7 @@ def preview(*, calendar: SyncedCalendar, now: datetime, gateway: CalendarGateway
     :raises NotSetUp: if no session could run.
     """
     session = SyncSession(calendar=calendar, queued_at=now, started_at=now)
-    run = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=gateway)
+    run = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=gateway, patience=SHORT_PATIENCE)
     return _Planner(run.gateway, settings=run.settings, calendar_id=calendar.pk, now=now).preview()
 
 

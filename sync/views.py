@@ -100,13 +100,14 @@ def preview(request: UserRequest) -> HttpResponse:
         return _go(request, "sync:set-up", _("Check and save the settings first; then the preview can tell."))
     context: dict[str, Any] = {"now": timezone.now()}
     try:
-        planned = planning.preview(calendar=calendar, now=context["now"]).actions
+        found = planning.preview(calendar=calendar, now=context["now"])
     except (errors.GoogleError, NotSetUp) as error:
         logger.info("No preview for calendar %s: %s", calendar.pk, type(error).__name__)
         context["error"] = str(error) or _("Google did not answer. Try again in a few minutes.")
     else:
-        activities = _visible(profile, [action.activity_id for action in planned])
-        context |= {"planned": planned, "activities": activities, "totals": _totals(planned)}
+        every = [*found.actions, *found.waiting, *found.staying_out]
+        activities = _visible(profile, [action.activity_id for action in every])
+        context |= {"preview": found, "activities": activities, "totals": _totals(found.actions)}
     template = "sync/_preview.html" if request.htmx else "sync/preview.html"
     return render(request, template, context)
 

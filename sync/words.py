@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models import Profile
 from activities.models import Participant
 from sync.models import SyncOutcome, SyncSession
+from sync.preview import STAYS_OUT, PlannedAction
 
 LONGEST_VALUE = 300  # Characters of a value that a table shows: notes can be a book.
 
@@ -71,6 +72,7 @@ LOOKS_OF_ACTIONS: dict[str, Look] = {
     Action.PARKED: Look(
         "alert", "bad", gettext_lazy("Cannot be synchronized"), gettext_lazy("Could not be synchronized")
     ),
+    STAYS_OUT: Look("cloud-off", "final", gettext_lazy("Stays out"), gettext_lazy("Stayed out")),
 }
 UNKNOWN = Look("info", "final", gettext_lazy("Look at it"), gettext_lazy("Looked at"))
 
@@ -104,7 +106,7 @@ def day(on: date, *, today: date) -> str:
     return near.get(distance) or dateformat.format(on, "D j M" if on.year == today.year else "D j M Y")
 
 
-def changes(outcome: SyncOutcome) -> list[tuple[str, str, str]]:
+def changes(outcome: SyncOutcome | PlannedAction) -> list[tuple[str, str, str]]:
     """
     Return what an outcome changed as (field, before, after), in words.
 
@@ -123,7 +125,7 @@ def field_name(name: str) -> str:
     return str(FIELDS.get(name, name.replace("_", " ").capitalize()))
 
 
-def _by_field(outcome: SyncOutcome, of: Any) -> dict[str, Any]:
+def _by_field(outcome: SyncOutcome | PlannedAction, of: Any) -> dict[str, Any]:
     """Return the values by field, whether an outcome is about several of them or about one."""
     is_several = isinstance(of, dict) and of and set(of) <= set(FIELDS)
     return of if is_several else {outcome.field: of}

@@ -17,6 +17,7 @@ from activities.models import Activity
 from sync import explain, removal, words
 from sync.conflicts import FIELDS_TO_TAKE_BACK, other_value
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
+from sync.preview import PlannedAction
 from sync.words import Look
 
 register = template.Library()
@@ -123,24 +124,24 @@ def session_icon(session: SyncSession) -> str:
 
 
 @register.filter
-def field_name(outcome: SyncOutcome) -> str:
+def field_name(outcome: SyncOutcome | PlannedAction) -> str:
     return words.field_name(outcome.field)
 
 
 @register.filter
-def changes(outcome: SyncOutcome) -> list[tuple[str, str, str]]:
+def changes(outcome: SyncOutcome | PlannedAction) -> list[tuple[str, str, str]]:
     """Return what an outcome changed: field, before, after."""
     return words.changes(outcome)
 
 
 @register.filter
-def kept_in_words(outcome: SyncOutcome) -> str:
+def kept_in_words(outcome: SyncOutcome | PlannedAction) -> str:
     kept = outcome.here if outcome.kept == SyncOutcome.Direction.HERE else outcome.google
     return words.value(outcome.field, kept)
 
 
 @register.filter
-def other_in_words(outcome: SyncOutcome) -> str:
+def other_in_words(outcome: SyncOutcome | PlannedAction) -> str:
     return words.value(outcome.field, other_value(outcome))
 
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Tag
-from sync import tasks
+from sync import sessions
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 from tests.factories import make_activity, make_tag, make_user
 from tests.sync.pages import make_calendar, make_outcome, make_session
@@ -29,7 +29,7 @@ FORM = {"automatic": "on", "period_minutes": "15", "sync_from": "2026-03-01", "c
 def queued(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sessions for which a worker was woken up."""
     woken: list[int] = []
-    monkeypatch.setattr(tasks.run_session, "delay_on_commit", lambda *, session_id: woken.append(session_id))
+    monkeypatch.setattr(sessions, "wake_worker", lambda session: woken.append(session.pk))
     return woken
 
 

@@ -81,6 +81,39 @@ def test_the_preview_lists_what_a_session_would_do_and_changes_nothing(google, a
     assert not SyncSession.objects.exists()
 
 
+@pytest.mark.rule("R11", "R21")
+def test_the_preview_shows_which_value_would_win_and_what_stays_out(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    person = google.person("anna@northfold.example")
+    person.edit(person.events()[0]["id"], {"location": "Room Mälaren"})
+    services.edit(activity=activity, by=anna, now=timezone.now() + timedelta(minutes=1), location="Room Vättern")
+    tagged(anna, "For everybody").tags.add(make_tag("Website", kind=Tag.Kind.PUBLIC))
+
+    shown = text(page.get("/activities/synchronization/preview/"))
+
+    assert "Location. Changed on both sides; the later change was kept." in shown
+    assert "Kept: Room Vättern. Gives way: Room Mälaren." in shown
+    assert "1 stays out" in shown
+    assert "It carries the public tag “Website”." in shown
+
+
+@pytest.mark.rule("R14", "R21")
+def test_the_preview_says_that_the_session_would_stop_and_ask(google, anna, page, calendar):
+    for number in range(5):
+        tagged(anna, f"Visit {number}")
+    synchronize(calendar)
+    person = google.person("anna@northfold.example")
+    for event in person.events():
+        person.delete(event["id"])
+
+    shown = text(page.get("/activities/synchronization/preview/"))
+
+    assert "The session would stop and ask you." in shown
+    assert "It would remove 5 items" in shown
+    assert shown.count("Cancel here, once you say so") == 5
+
+
 def test_a_preview_that_google_does_not_answer_says_so(anna, page, calendar, settings):
     ExternalAccount.objects.update(status=ExternalAccount.Status.RECONNECT_NEEDED)
 

@@ -6,7 +6,6 @@ import json
 import sys
 import time
 from argparse import ArgumentParser
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -41,7 +40,11 @@ class Command(BaseCommand):
 
     def _tell(self, report: dict[str, Any]) -> None:
         for action in report.get("actions", []):
-            self.stdout.write(f"{action['action']} ({action['direction']}): {action['item']} - {action['reason']}")
+            self.stdout.write(_line(action))
+        for action in report.get("needs_confirmation", []):
+            self.stdout.write(f"Would stop and ask before: {_line(action)}")
+        for action in report.get("staying_out", []):
+            self.stdout.write(f"Stays out: {action['item']} - {action['reason']} ({action['rule']})")
         for verb in ("added", "updated", "removed"):
             here, google = report[verb]["creatio"], report[verb]["google"]
             self.stdout.write(f"{verb.capitalize()}: {here} here, {google} in Google")
@@ -50,6 +53,10 @@ class Command(BaseCommand):
         asked = report["google_requests"]
         requests = "1 request" if asked == 1 else f"{asked} requests"
         self.stdout.write(f"{report['status']}: {requests} to Google in {report['seconds']} s")
+
+
+def _line(action: dict[str, Any]) -> str:
+    return f"{action['action']} ({action['direction']}): {action['item']} - {action['reason']} ({action['rule']})"
 
 
 def _calendar_of(username: str) -> SyncedCalendar:
@@ -104,13 +111,14 @@ def _preview(calendar: SyncedCalendar) -> dict[str, Any]:
     began = time.monotonic()
     nothing = {verb: {"creatio": 0, "google": 0} for verb in ("added", "updated", "removed")}
     report: dict[str, Any] = {"status": SyncSession.Status.SUCCEEDED, **nothing, "google_requests": 0}
-    problems, planned = [], []
+    problems: list[dict[str, str]] = []
+    planned = preview.Preview([], 0).as_dict()
     try:
         result = preview.preview(calendar=calendar, now=timezone.now())
         report["google_requests"] = result.requests_made
-        planned = [asdict(action) for action in result.actions]
+        planned = result.as_dict()
     except (GoogleError, NotSetUp) as error:
         report["status"] = SyncSession.Status.FAILED
         problems = [{"item": str(calendar.account), "rule": "R20", "reason": str(error)}]
     seconds = round(time.monotonic() - began, 3)
-    return report | {"seconds": seconds, "problems": problems, "actions": planned}
+    return report | {"seconds": seconds, "problems": problems} | planned

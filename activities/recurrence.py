@@ -1,0 +1,661 @@
+"""
+The rules of repeating activities, RFC 5545 lines as Google keeps them: when they happen, how they divide (R15, R16).
+
+Pure: no database, no clock. Moments go in and come out aware, in UTC; an all-day series happens at midnight UTC of its
+days. The clock on the wall of the series' zone holds across DST: a time that a day lacks is later by what was left
+out, one that a day has twice is the first of the two. Nothing repeats beyond `LAST_YEAR`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from heapq import merge
+from itertools import product
+from zoneinfo import ZoneInfo
+
+LAST_YEAR = 2200
+_FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
+
+# What a rule may ask of us. Google's own page makes none that come near.
+_MOST_TEXT = 100_000  # Characters of all lines.
+_MOST_RULES = 10
+_MOST_TIMES_A_DAY = 24
+_LARGEST_NUMBER = 9_999  # INTERVAL, COUNT.
+
+_LINE = re.compile(r"(RRULE|EXRULE|RDATE|EXDATE)((?:;[^:;]+)*):([!-~]+)", re.IGNORECASE)
+_ZONE = re.compile(r";TZID=\"?([^;\"]+)\"?", re.IGNORECASE)
+_KIND = re.compile(r";VALUE=([^;]+)", re.IGNORECASE)
+_MOMENT = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?\d{1,6}", re.ASCII)
+_BY_DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
+
+
+class UnreadableRule(Exception):
+    """The lines make no sense, or ask for more than we follow; the message is for the user."""
+
+
+class UnableToMove(Exception):
+    """The rule is too particular to be moved or divided there; the message is for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """When a series happens."""
+
+    first: datetime | date  # Aware for a timed series, of whatever zone; a date for an all-day one.
+    time_zone: str  # IANA; means nothing for an all-day series.
+    lines: tuple[str, ...]  # RRULE, RDATE, EXDATE and EXRULE, in any order.
+
+
+def check(pattern: Pattern) -> None:
+    """:raises UnreadableRule: if the lines or the zone cannot be used."""
+    _read(pattern)
+
+
+def starts(pattern: Pattern, *, after: datetime | None = None, before: datetime | None = None) -> Iterator[datetime]:
+    """
+    Return the original starts from `after` on and before `before`, in order, each once.
+
+    The first start is one of them even where it does not fit the rule.
+
+    :raises UnreadableRule: at once, not with the first start asked for.
+    """
+    return _starts(_read(pattern), after=after, before=before)
+
+
+def is_endless(pattern: Pattern) -> bool:
+    """Return whether some rule has neither COUNT nor UNTIL. :raises UnreadableRule:"""
+    return any(rule.is_endless for rule in _read(pattern).rules)
+
+
+def last_start(pattern: Pattern) -> datetime | None:
+    """Return the last original start; None: it is endless, or every start is excepted. :raises UnreadableRule:"""
+    if is_endless(pattern):
+        return None
+    last = None
+    for last in starts(pattern):  # noqa: B007 - the last one is what is wanted
+        pass
+    return last
+
+
+def happens_at(pattern: Pattern, original: datetime) -> bool:
+    """Return whether this moment is an original start of the series. :raises UnreadableRule:"""
+    return next(starts(pattern, after=original), None) == original
+
+
+def instance_suffix(original: datetime, *, all_day: bool) -> str:
+    """Return what Google puts behind `<master>_` to name an occurrence: its original start in UTC, or its day."""
+    return original.astimezone(UTC).strftime("%Y%m%d" if all_day else "%Y%m%dT%H%M%SZ")
+
+
+# Dividing
+
+
+def before_cut(pattern: Pattern, *, at: datetime) -> tuple[str, ...]:
+    """
+    Return the lines of the part of a series before one of its occurrences; its first start stays.
+
+    A rule that would go on ends as Google ends it, with the day before; a COUNT gives way to that.
+
+    :raises UnreadableRule:
+    :raises ValueError: if nothing happens before `at`.
+    """
+    series = _read(pattern)
+    if next(_starts(series, before=at), None) is None:
+        raise ValueError(at)
+    lines = []
+    for line in series.lines:
+        if isinstance(line, _DatesLine):
+            lines += line.only(lambda moment: moment < at)
+        elif line.name == "EXRULE" or not line.rule.goes_on(series.clock, at):
+            lines.append(line.text)
+        else:
+            lines.append(line.with_parts(COUNT=None, UNTIL=_until_before(series, at)))
+    return tuple(lines)
+
+
+def from_cut(pattern: Pattern, *, at: datetime) -> tuple[str, ...]:
+    """
+    Return the lines of the part of a series that begins with the occurrence `at`, which is its first start.
+
+    What the old first start said implicitly (weekday, day, time) is written down where `at` would say something else:
+    `at` can be an extra date, or be later on the day on which the clocks go forward.
+
+    :raises UnreadableRule:
+    :raises UnableToMove: if a rule pauses (every second week) when `at`, an extra date, happens.
+    """
+    series = _read(pattern)
+    first = series.clock.local(at)
+    lines: list[str] = []
+    for line in series.lines:
+        if isinstance(line, _DatesLine):
+            is_extra = line.name == "RDATE"
+            has_same_time = first.time() == series.clock.first.time()
+            kept = line.only(lambda moment: moment > at if is_extra else moment >= at, spell_out=not has_same_time)  # noqa: B023
+            lines += kept
+        elif line.rule.goes_on(series.clock, at):
+            lines.append(_rule_from(line, series.clock, at))
+    return tuple(lines)
+
+
+def _rule_from(line: _RuleLine, clock: _Clock, at: datetime) -> str:
+    rule, old, new = line.rule, clock.first, clock.local(at)
+    if (rule.index(new.date()) - rule.index(old.date())) % rule.interval:
+        raise UnableToMove("The series cannot be divided at this occurrence, which is an extra date of it.")
+    parts: dict[str, str | None] = {}
+    if rule.count is not None:
+        past = sum(1 for _ in rule.hits(clock, before=at))
+        parts["COUNT"] = str(rule.count - past)
+    if rule.names_no_day and _implied_day(rule, old) != _implied_day(rule, new):
+        parts |= _implied_day(rule, old)
+    if not clock.is_all_day and old.time() != new.time():
+        for name, value, other in (
+            ("BYHOUR", old.hour, new.hour),
+            ("BYMINUTE", old.minute, new.minute),
+            ("BYSECOND", old.second, new.second),
+        ):
+            if value != other and name not in line.parts:
+                parts[name] = str(value)
+    return line.with_parts(**parts)
+
+
+def _implied_day(rule: _Rule, first: datetime) -> dict[str, str]:
+    """Return the parts a rule without any has from the first start."""
+    match rule.frequency:
+        case "WEEKLY":
+            return {"BYDAY": _WEEKDAYS[first.weekday()]}
+        case "MONTHLY":
+            return {"BYMONTHDAY": str(first.day)}
+        case "YEARLY":
+            month = {} if rule.months else {"BYMONTH": str(first.month)}
+            return month | {"BYMONTHDAY": str(first.day)}
+    return {}
+
+
+def _until_before(series: _Series, at: datetime) -> str:
+    """Return the UNTIL of a rule that ends before an occurrence: with the day before, if that leaves nothing out."""
+    clock = series.clock
+    day = clock.local(at).date()
+    if clock.is_all_day:
+        return f"{day - timedelta(days=1):%Y%m%d}"
+    midnight = clock.at_midnight(day)
+    ends_too_early = midnight <= clock.first_moment or any(True for _ in _starts(series, after=midnight, before=at))
+    return f"{(at if ends_too_early else midnight) - timedelta(seconds=1):%Y%m%dT%H%M%SZ}"
+
+
+def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: Set[datetime]) -> datetime | None:
+    """
+    Return which occurrence of the new pattern an occurrence of the old one becomes, or None.
+
+    Itself, if it is still there; else the one as much later as the series now begins, by the clock on the wall; else
+    the one on the same day.
+
+    :param candidates: the original starts of the new pattern.
+    :raises UnreadableRule:
+    """
+    if original in candidates:
+        return original
+    was, now = _read(old).clock, _read(new).clock
+    local = was.local(original)
+    shifted = now.moment(local + (now.first - was.first))
+    if shifted in candidates:
+        return shifted
+    begin, end = now.at_midnight(local.date()), now.at_midnight(local.date() + timedelta(days=1))
+    return min((moment for moment in candidates if begin <= moment < end), default=None)
+
+
+# The clock on the wall
+
+
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """The wall clock a series goes by: `first` and all local times are naive."""
+
+    zone: ZoneInfo
+    first: datetime
+    first_moment: datetime
+    is_all_day: bool
+
+    def moment(self, local: datetime) -> datetime:
+        """Return a local time in UTC. Of two equal times it is the first, unless the series begins with the second."""
+        return self.first_moment if local == self.first else local.replace(tzinfo=self.zone).astimezone(UTC)
+
+    def local(self, moment: datetime) -> datetime:
+        return moment.astimezone(UTC).astimezone(self.zone).replace(tzinfo=None)
+
+    def at_midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
+
+
+@lru_cache(maxsize=1024)
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, OSError, ValueError) as error:
+        raise UnreadableRule(f"The time zone “{_shortened(name)}” is unknown.") from error
+
+
+def _clock(first: datetime | date, time_zone: str) -> _Clock:
+    if not isinstance(first, datetime):
+        midnight = datetime.combine(first, time.min, tzinfo=UTC)
+        return _Clock(_zone("UTC"), midnight.replace(tzinfo=None), midnight, is_all_day=True)
+    moment = first.astimezone(UTC).replace(microsecond=0)
+    zone = _zone(time_zone)
+    return _Clock(zone, moment.astimezone(zone).replace(tzinfo=None), moment, is_all_day=False)
+
+
+# Rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """One RRULE or EXRULE as it was written; what it leaves to the first start is empty."""
+
+    frequency: str
+    interval: int = 1
+    count: int | None = None
+    until: datetime | None = None  # UTC, inclusive.
+    week_start: int = 0
+    months: frozenset[int] = frozenset()
+    month_days: frozenset[int] = frozenset()
+    year_days: frozenset[int] = frozenset()
+    weeks: frozenset[int] = frozenset()
+    weekdays: tuple[tuple[int, int], ...] = ()  # (which of them, weekday); which is 0 for each.
+    positions: frozenset[int] = frozenset()
+    hours: frozenset[int] = frozenset()
+    minutes: frozenset[int] = frozenset()
+    seconds: frozenset[int] = frozenset()
+
+    @property
+    def is_endless(self) -> bool:
+        return self.count is None and self.until is None
+
+    @property
+    def names_no_day(self) -> bool:
+        return not (self.month_days or self.year_days or self.weeks or self.weekdays)
+
+    def goes_on(self, clock: _Clock, at: datetime) -> bool:
+        """Return whether it hits a moment from `at` on."""
+        return next(self.hits(clock, after=at), None) is not None
+
+    def index(self, day: date) -> int:
+        """Return the number of the day, week, month or year that holds a day."""
+        match self.frequency:
+            case "DAILY":
+                return day.toordinal()
+            case "WEEKLY":
+                return (day.toordinal() - 1 - self.week_start) // 7
+            case "MONTHLY":
+                return day.year * 12 + day.month - 1
+        return day.year
+
+    def hits(
+        self, clock: _Clock, *, after: datetime | None = None, before: datetime | None = None
+    ) -> Iterator[datetime]:
+        """Yield the moments the rule asks for, in order; its COUNT runs from the first start, wherever we look from."""
+        latest = datetime.min.replace(tzinfo=UTC)
+        for moment in self._all_hits(clock, since=after.astimezone(UTC).date() if after and not self.count else None):
+            if (self.until and moment > self.until) or (before and moment >= before):
+                return
+            if moment > latest and (after is None or moment >= after):
+                yield moment
+            latest = max(moment, latest)
+
+    def _all_hits(self, clock: _Clock, *, since: date | None) -> Iterator[datetime]:
+        """Yield hits regardless of UNTIL; with `since`, those of earlier periods are left out."""
+        rule = self._filled_in(clock.first)
+        fits, times = rule.filter(), rule.times(clock)
+        left = rule.count if rule.count is not None else -1
+        for days in rule.periods(clock.first.date(), since=since):
+            locals_ = [datetime.combine(day, clock_time) for day in days if fits(day) for clock_time in times]
+            if rule.positions:
+                locals_ = _at_positions(locals_, rule.positions)
+            locals_ = [local for local in locals_ if local >= clock.first]
+            if left >= 0:
+                locals_ = locals_[:left]
+                left -= len(locals_)
+            yield from sorted(clock.moment(local) for local in locals_)
+            if left == 0:
+                return
+
+    def _filled_in(self, first: datetime) -> _Rule:
+        """Return the rule with what it leaves to the first start."""
+        if not self.names_no_day:
+            return self
+        match self.frequency:
+            case "WEEKLY":
+                return replace(self, weekdays=((0, first.weekday()),))
+            case "MONTHLY":
+                return replace(self, month_days=frozenset({first.day}))
+            case "YEARLY":
+                return replace(self, months=self.months or frozenset({first.month}), month_days=frozenset({first.day}))
+        return self
+
+    def times(self, clock: _Clock) -> list[time]:
+        """Return the times of the days it hits."""
+        if clock.is_all_day:
+            return [time.min]
+        return [
+            time(*parts)
+            for parts in product(
+                sorted(self.hours) or [clock.first.hour],
+                sorted(self.minutes) or [clock.first.minute],
+                sorted(self.seconds) or [clock.first.second],
+            )
+        ]
+
+    def periods(self, first: date, *, since: date | None) -> Iterator[list[date]]:
+        """Yield the days of each period (day, week, month, year) that the rule looks at, up to the last year."""
+        begin, end = self.index(first), self.index(date(LAST_YEAR, 12, 31))
+        if since is not None and since - timedelta(days=2) > first:  # Days for what lies between UTC and the zone.
+            begin += (self.index(since - timedelta(days=2)) - begin) // self.interval * self.interval
+        for index in range(begin, end + 1, self.interval):
+            yield self._days(index)
+
+    def _days(self, index: int) -> list[date]:
+        match self.frequency:
+            case "DAILY":
+                return [date.fromordinal(index)]
+            case "WEEKLY":
+                begin = index * 7 + 1 + self.week_start
+                return [date.fromordinal(ordinal) for ordinal in range(max(begin, 1), begin + 7)]
+            case "MONTHLY":
+                begin = date(index // 12, index % 12 + 1, 1).toordinal()
+                return [date.fromordinal(begin + past) for past in range(_days_of_month(date.fromordinal(begin)))]
+        months = sorted(self.months) or range(1, 13)
+        return [
+            date(index, month, 1 + past) for month in months for past in range(_days_of_month(date(index, month, 1)))
+        ]
+
+    def filter(self) -> Callable[[date], bool]:
+        """Return what tells whether a day fits all that the rule says about days."""
+        tests: list[Callable[[date], bool]] = []
+        if self.months:
+            tests.append(lambda day: day.month in self.months)
+        if self.month_days:
+            tests.append(lambda day: day.day in self.month_days or day.day - _days_of_month(day) - 1 in self.month_days)
+        if self.weekdays:
+            tests.append(self._fits_weekday)
+        if self.year_days:
+            tests.append(lambda day: not self.year_days.isdisjoint(_positions_in_year(day)))
+        if self.weeks:
+            tests.append(lambda day: not self.weeks.isdisjoint(_week_numbers(day, week_start=self.week_start)))
+        return lambda day: all(test(day) for test in tests)
+
+    def _fits_weekday(self, day: date) -> bool:
+        for which, weekday in self.weekdays:
+            if weekday != day.weekday():
+                continue
+            if which == 0 or self.frequency in ("DAILY", "WEEKLY"):
+                return True
+            of_month = self.frequency == "MONTHLY" or self.months
+            from_begin, from_end = _positions_in_month(day) if of_month else _positions_in_year(day)
+            if which in ((from_begin - 1) // 7 + 1, -((-from_end - 1) // 7 + 1)):
+                return True
+        return False
+
+
+def _at_positions(locals_: list[datetime], positions: Iterable[int]) -> list[datetime]:
+    count = len(locals_)
+    wanted = {position - 1 if position > 0 else count + position for position in positions}
+    return [local for index, local in enumerate(locals_) if index in wanted]
+
+
+def _is_leap(year: int) -> bool:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+def _days_of_month(day: date) -> int:
+    return 28 + _is_leap(day.year) if day.month == 2 else 30 + (day.month + day.month // 8) % 2
+
+
+def _positions_in_month(day: date) -> tuple[int, int]:
+    """Return the number of a day in its month, from the begin (1 …) and from the end (-1 …)."""
+    return day.day, day.day - _days_of_month(day) - 1
+
+
+def _positions_in_year(day: date) -> tuple[int, int]:
+    number = day.toordinal() - date(day.year, 1, 1).toordinal() + 1
+    return number, number - (365 + _is_leap(day.year)) - 1
+
+
+def _week_numbers(day: date, *, week_start: int) -> tuple[int, int]:
+    """Return the number of a day's week, from the begin and from the end of the year that holds four days of it."""
+    fourth = date.fromordinal(day.toordinal() - (day.weekday() - week_start) % 7 + 3)
+    from_begin, from_end = _positions_in_year(fourth)
+    return (from_begin - 1) // 7 + 1, -((-from_end - 1) // 7 + 1)
+
+
+# Reading
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleLine:
+    name: str  # RRULE or EXRULE
+    parts: Mapping[str, str]
+    rule: _Rule
+    text: str
+
+    def with_parts(self, **changes: str | None) -> str:
+        """Return the line with other parts; None takes one out. Without changes, it is the text as it was."""
+        if not changes:
+            return self.text
+        parts = {name: value for name, value in (dict(self.parts) | changes).items() if value is not None}
+        return f"{self.name}:" + ";".join(f"{name}={value}" for name, value in parts.items())
+
+
+@dataclass(frozen=True, slots=True)
+class _DatesLine:
+    name: str  # RDATE or EXDATE
+    parameters: str
+    values: tuple[tuple[str, datetime], ...]  # As written, and in UTC.
+    text: str
+    is_of_days: bool  # Values are days that get the time of the first start.
+
+    def only(self, is_wanted: Callable[[datetime], bool], *, spell_out: bool = False) -> list[str]:
+        """Return the line with some of its dates, as a list that is empty when none is left."""
+        kept = [(value, moment) for value, moment in self.values if is_wanted(moment)]
+        if not kept:
+            return []
+        if spell_out and self.is_of_days:
+            return [f"{self.name}:" + ",".join(f"{moment:%Y%m%dT%H%M%SZ}" for _, moment in kept)]
+        if len(kept) == len(self.values):
+            return [self.text]
+        return [f"{self.name}{self.parameters}:" + ",".join(value for value, _ in kept)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Series:
+    clock: _Clock
+    lines: tuple[_RuleLine | _DatesLine, ...]
+
+    @property
+    def rules(self) -> list[_Rule]:
+        return self._rules("RRULE")
+
+    @property
+    def rules_of_exceptions(self) -> list[_Rule]:
+        return self._rules("EXRULE")
+
+    def _rules(self, name: str) -> list[_Rule]:
+        return [line.rule for line in self.lines if isinstance(line, _RuleLine) and line.name == name]
+
+    def dates(self, name: str) -> set[datetime]:
+        lines = [line for line in self.lines if isinstance(line, _DatesLine) and line.name == name]
+        return {moment for line in lines for _, moment in line.values}
+
+
+def _starts(series: _Series, *, after: datetime | None = None, before: datetime | None = None) -> Iterator[datetime]:
+    clock, dates = series.clock, sorted(series.dates("RDATE"))
+    wanted = merge([clock.first_moment], dates, *(rule.hits(clock, after=after) for rule in series.rules))
+    excepted_dates = series.dates("EXDATE")
+    excepted = merge(*(rule.hits(clock, after=after) for rule in series.rules_of_exceptions))
+    latest = next_excepted = None
+    for moment in wanted:
+        if before and moment >= before:
+            return
+        if moment == latest or (after and moment < after):
+            continue
+        latest = moment
+        while next_excepted is None or next_excepted < moment:
+            next_excepted = next(excepted, _FAR)
+        if moment != next_excepted and moment not in excepted_dates:
+            yield moment
+
+
+_FAR = datetime.max.replace(tzinfo=UTC)
+
+
+def _read(pattern: Pattern) -> _Series:
+    first = pattern.first
+    # Two equal times of one zone (before and after the clocks go back) must not be taken for each other.
+    key = first.astimezone(UTC) if isinstance(first, datetime) else first
+    return _read_lines(key, pattern.time_zone, tuple(pattern.lines))
+
+
+@lru_cache(maxsize=256)
+def _read_lines(first: datetime | date, time_zone: str, lines: tuple[str, ...]) -> _Series:
+    clock = _clock(first, time_zone)
+    if sum(len(line) for line in lines) > _MOST_TEXT:
+        raise UnreadableRule("The rule of the series is too long.")
+    read = tuple(_read_line(line, clock) for line in lines)
+    if sum(isinstance(line, _RuleLine) for line in read) > _MOST_RULES:
+        raise UnreadableRule(f"The series has more than {_MOST_RULES} rules.")
+    return _Series(clock, read)
+
+
+def _read_line(line: str, clock: _Clock) -> _RuleLine | _DatesLine:
+    match = _LINE.fullmatch(line)
+    if match is None:
+        raise UnreadableRule(f"The rule “{_shortened(line)}” cannot be read.")
+    name, parameters, value = match[1].upper(), match[2], match[3]
+    try:
+        if name in ("RRULE", "EXRULE"):
+            parts = _parts(value)
+            return _RuleLine(name, parts, _rule(parts, clock), line)
+        return _dates(line, name, parameters, value, clock)
+    except (ValueError, OverflowError) as error:
+        raise UnreadableRule(f"The rule “{_shortened(line)}” cannot be read.") from error
+
+
+def _shortened(text: str) -> str:
+    shown = "".join(character if character.isprintable() else "�" for character in text[:80])
+    return shown + ("…" if len(text) > 80 else "")
+
+
+def _parts(value: str) -> dict[str, str]:
+    """:raises ValueError:"""
+    pairs = [part.partition("=") for part in value.upper().rstrip(";").split(";")]
+    parts = {name: text for name, _, text in pairs}
+    if len(parts) < len(pairs):
+        raise ValueError(value)
+    return parts
+
+
+def _rule(parts: Mapping[str, str], clock: _Clock) -> _Rule:
+    """:raises ValueError:"""
+    if unknown := set(parts) - _PARTS:
+        raise ValueError(unknown)
+    frequency = parts.get("FREQ", "")
+    if frequency in ("HOURLY", "MINUTELY", "SECONDLY"):
+        raise UnreadableRule("A series that repeats more often than daily cannot be followed.")
+    if frequency not in _FREQUENCIES or ("UNTIL" in parts and "COUNT" in parts):
+        raise ValueError(frequency)
+    rule = _Rule(
+        frequency=frequency,
+        interval=_positive(parts["INTERVAL"]) if "INTERVAL" in parts else 1,
+        count=_positive(parts["COUNT"]) if "COUNT" in parts else None,
+        until=_until(parts["UNTIL"], clock) if "UNTIL" in parts else None,
+        week_start=_WEEKDAYS.index(parts.get("WKST", "MO")),
+        months=_numbers(parts, "BYMONTH", 1, 12),
+        month_days=_numbers(parts, "BYMONTHDAY", -31, 31) - {0},
+        year_days=_numbers(parts, "BYYEARDAY", -366, 366) - {0},
+        weeks=_numbers(parts, "BYWEEKNO", -53, 53) - {0},
+        weekdays=_weekdays(parts),
+        positions=_numbers(parts, "BYSETPOS", -366, 366),
+        hours=_numbers(parts, "BYHOUR", 0, 23),
+        minutes=_numbers(parts, "BYMINUTE", 0, 59),
+        seconds=_numbers(parts, "BYSECOND", 0, 59),
+    )
+    if len(rule.times(clock)) > _MOST_TIMES_A_DAY:
+        raise UnreadableRule(f"A series that repeats more than {_MOST_TIMES_A_DAY} times a day cannot be followed.")
+    return rule
+
+
+_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"} | {
+    "BYSETPOS", "BYHOUR", "BYMINUTE", "BYSECOND",
+}  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    number = _number(text)
+    if number < 1:
+        raise ValueError(text)
+    if number > _LARGEST_NUMBER:
+        raise UnreadableRule(f"A rule with the number {text} cannot be followed.")
+    return number
+
+
+def _number(text: str) -> int:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(text)
+    return int(text)
+
+
+def _numbers(parts: Mapping[str, str], name: str, least: int, most: int) -> frozenset[int]:
+    if name not in parts:
+        return frozenset()
+    numbers = frozenset(_number(text) for text in parts[name].split(","))
+    if min(numbers) < least or max(numbers) > most or (least < 0 and 0 in numbers):
+        raise ValueError(parts[name])
+    return numbers
+
+
+def _weekdays(parts: Mapping[str, str]) -> tuple[tuple[int, int], ...]:
+    if "BYDAY" not in parts:
+        return ()
+    found = []
+    for text in parts["BYDAY"].split(","):
+        match = _BY_DAY.fullmatch(text)
+        if match is None or (match[1] and not 1 <= abs(int(match[1])) <= 53):
+            raise ValueError(text)
+        found.append((int(match[1] or 0), _WEEKDAYS.index(match[2])))
+    return tuple(sorted(set(found)))
+
+
+def _until(text: str, clock: _Clock) -> datetime:
+    """Return the last moment an UNTIL allows; a bare day means all of it."""
+    return _moment(text, clock, zone=None, time_of_days=time(23, 59, 59))
+
+
+def _dates(line: str, name: str, parameters: str, value: str, clock: _Clock) -> _DatesLine:
+    """:raises ValueError:"""
+    kind, zone_name = _KIND.search(parameters), _ZONE.search(parameters)
+    if kind and kind[1].upper() not in ("DATE", "DATE-TIME", "PERIOD"):
+        raise ValueError(parameters)
+    zone = _zone(zone_name[1]) if zone_name else None
+    texts = value.upper().split(",")
+    moments = [_moment(text.split("/")[0], clock, zone=zone, time_of_days=clock.first.time()) for text in texts]
+    is_of_days = not clock.is_all_day and all(len(text) == 8 for text in texts)
+    return _DatesLine(name, parameters, tuple(zip(texts, moments, strict=True)), line, is_of_days)
+
+
+def _moment(text: str, clock: _Clock, *, zone: ZoneInfo | None, time_of_days: time) -> datetime:
+    """Return a date or time of a line in UTC. :raises ValueError:"""
+    match = _MOMENT.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    day = date(int(match[1]), int(match[2]), int(match[3]))
+    if clock.is_all_day:
+        return datetime.combine(day, time.min, tzinfo=UTC)
+    if match[4] is None:
+        return clock.moment(datetime.combine(day, time_of_days))
+    local = datetime.combine(day, time(int(match[4]), int(match[5]), int(match[6])))
+    if match[7]:
+        return local.replace(tzinfo=UTC)
+    return local.replace(tzinfo=zone).astimezone(UTC) if zone else clock.moment(local)
