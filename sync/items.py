@@ -30,6 +30,7 @@ from sync.store import Pair
 logger = logging.getLogger(__name__)
 
 ROUNDS = 4  # How often a session looks for what its own work has left to do.
+IDS = 2  # That are tried for one event in a session.
 LOOKS = 4  # How often one item is looked at in a session before it waits for the next one (R12).
 FRESH = timedelta(hours=24)  # Guests are told about changes that young (R17).
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # Between two tries of a parked item (R19).
@@ -138,16 +139,16 @@ def _ended(run: Run) -> None:
         run.show_progress()
 
 
-def _put_aside(
-    run: Run, error: Exception, *, link_id: int | None = None, mark: ActivityMark | None = None
-) -> None:
+def _put_aside(run: Run, error: Exception, *, link_id: int | None = None, mark: ActivityMark | None = None) -> None:
     """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
     if isinstance(error, FOR_THE_SESSION):
         raise error
     if mark and link_id is None:
-        link_id = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).values_list(
-            "pk", flat=True
-        ).first()
+        link_id = (
+            EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id)
+            .values_list("pk", flat=True)
+            .first()
+        )
         if link_id:
             writing.unmark_activity(mark)
     if isinstance(error, (errors.GoogleError, mapping.UnreadableEvent, UnreadableRule)):
@@ -257,12 +258,15 @@ def placed_for(run: Run, link: EventLink) -> Placed:
 
 def _insert(run: Run, link: EventLink) -> Step:
     """Add the event whose id was chosen before; whether it was added already, Google tells (R13)."""
+    activity = store.load_activity(link.activity_id)
     if link.event:  # It was listed meanwhile: the answer was lost, the event is there.
+        if not _is_ours(link.event, activity):
+            writing.take_another_id(run, link, leaving=link.event)
+            return False
         if facts_in(link).is_cancelled:
             return _inserted_and_deleted(link)
         writing.adopt(run, link, link.event, is_answer=False)
         return False
-    activity = store.load_activity(link.activity_id)
     is_wanted = (
         store.presence_here(activity) is Presence.PRESENT
         and activity.organizer_id == run.me.pk
@@ -281,13 +285,35 @@ def _insert(run: Run, link: EventLink) -> Step:
     try:
         event = yield Call("insert", body=body, send_updates=send_updates)
     except errors.EventIdTaken:
-        event = yield Call("get", event_id=link.event_id)
-        if mapping.facts_of(event).hidden_id not in ("", str(activity.uid)):  # A deleted one may tell nothing.
-            raise errors.EventRefused("Google has another event under the id chosen for this activity.") from None
-        store.observe_event(run, link, event)
-        return False
+        return (yield from _whose_id(run, link, activity))
     writing.adopt(run, link, event, is_answer=True)
     return True
+
+
+def _whose_id(run: Run, link: EventLink, activity: Activity) -> Step:
+    """
+    Google says that our id is taken: by our own event, whose answer was lost; by a stranger's; or by nothing (R13).
+
+    :raises EventRefused: if Google says so of every id.
+    """
+    try:
+        event = yield Call("get", event_id=link.event_id)
+    except errors.EventGone:
+        event = {}
+    if _is_ours(event, activity):
+        store.observe_event(run, link, event)
+        return False
+    run.ids_tried[link.pk] += 1
+    writing.take_another_id(run, link, leaving=event)
+    if run.ids_tried[link.pk] >= IDS:
+        raise errors.EventRefused("Google says of every id that we choose for this event that it is taken already.")
+    return False
+
+
+def _is_ours(event: Mapping[str, Any], activity: Activity) -> bool:
+    """Whether an event under the id that we chose is the one that we inserted; a deleted one may tell nothing (R13)."""
+    facts = mapping.facts_of(event)
+    return facts.hidden_id == str(activity.uid) or (facts.is_cancelled and not facts.hidden_id)
 
 
 def _inserted_and_deleted(link: EventLink) -> bool:
@@ -400,7 +426,7 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
         return
     with run.transaction():
         _journal(run, pair, actions)
-        writing.next_incarnation(run, pair)
+        writing.next_incarnation(run, pair.link)
 
 
 def _may_remove(run: Run, pair: Pair) -> bool:

@@ -513,6 +513,8 @@ def _become_plain(run: Run, head: Activity, link: EventLink) -> None:
 
 def is_other_kind(pair_activity: Activity, when: Any) -> bool:
     """Whether a "when" turns a single activity into a series, or a series into a single activity."""
-    return when is not None and pair_activity.original_start is None and (
-        isinstance(when, Repeating) != pair_activity.is_series
+    return (
+        when is not None
+        and pair_activity.original_start is None
+        and (isinstance(when, Repeating) != pair_activity.is_series)
     )

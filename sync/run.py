@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -48,6 +49,7 @@ class Run:
     removals_allowed: bool = False
     confirmed: set[int] = field(default_factory=set)  # Links whose removal a person has allowed (R14).
     deferred: list[int] = field(default_factory=list)  # Links whose removal waits for the guard (R14).
+    ids_tried: Counter[int] = field(default_factory=Counter)  # By link: ids that Google called taken (R13).
     unavailable: GoogleUnavailable | None = None  # Why some items have to wait (R20).
     _tag: Tag | None = None
 

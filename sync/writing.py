@@ -162,10 +162,28 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
         return link
 
 
-def next_incarnation(run: Run, pair: Pair) -> None:
+def take_another_id(run: Run, link: EventLink, *, leaving: Mapping[str, Any]) -> None:
+    """
+    Choose another id for an event that is to be added: somebody else's has it (R13).
+
+    `leaving` is that event, if Google shows one; it is looked at as any other that nobody has linked yet.
+    """
+    with run.transaction():
+        former = link.event_id
+        next_incarnation(run, link)
+        if leaving:
+            seen = EventLink(
+                calendar=link.calendar, google_calendar_id=link.google_calendar_id, event_id=former,
+                seen_in_read=run.calendar.complete_read,
+            )  # fmt: skip
+            seen.save()
+            store.observe_event(run, seen, leaving)
+
+
+def next_incarnation(run: Run, former: EventLink) -> None:
     """Give the link the id under which its event returns: a deleted id stays taken at Google (R13)."""
     with run.transaction():
-        link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
+        link = EventLink.objects.select_for_update().get(pk=former.pk)
         link.incarnation += 1
         link.event_id = uuid.uuid4().hex
         link.ical_uid = f"{link.event_id}@google.com"

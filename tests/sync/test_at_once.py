@@ -162,7 +162,8 @@ def test_a_preview_and_a_session_do_not_wait_for_each_other(google, anna, annas,
         ),
     )
 
-    assert results == {"session": "succeeded", "preview": 3}
+    assert results["session"] == "succeeded"
+    assert results["preview"] <= 3  # What the session has done meanwhile is not planned any more.
 
 
 @pytest.mark.rule("R18")

@@ -78,7 +78,7 @@ def test_problems_are_listed_and_the_exit_code_says_so(google, anna):
     google.person("anna@northfold.example").create_event(
         {
             "summary": "Stand-up",
-            "recurrence": ["RRULE:FREQ=DAILY;COUNT=3"],
+            "recurrence": ["RRULE:FREQ=HOURLY;COUNT=3"],
             **timed("2027-03-08T10:00:00", "2027-03-08T11:00:00"),
         }
     )

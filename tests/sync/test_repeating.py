@@ -15,7 +15,7 @@ from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar
 from tests.factories import make_user
-from tests.google import connect, sync_tag, synchronize, timed
+from tests.google import sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, change, counts
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
@@ -258,7 +258,11 @@ def test_rules_of_all_kinds_give_the_days_google_gives(google, anna, annas, rule
 def test_dates_left_out_and_added_count(google, anna, annas):
     make_there(
         google,
-        ["EXDATE;TZID=Europe/Berlin:20270315T100000", "RRULE:FREQ=WEEKLY;COUNT=4", "RDATE;TZID=Europe/Berlin:20270310T080000"],
+        [
+            "EXDATE;TZID=Europe/Berlin:20270315T100000",
+            "RRULE:FREQ=WEEKLY;COUNT=4",
+            "RDATE;TZID=Europe/Berlin:20270310T080000",
+        ],
     )
 
     in_step(google, annas)
@@ -416,7 +420,9 @@ def test_this_and_following_divides_the_series_on_both_sides(google, anna, annas
     series.edit(activity=occurrence("2027-03-22"), scope="following", by=anna, now=timezone.now(), subject="Retro")
     google.requests.clear()
     synchronize(annas)
-    writes = [call.method for call in google.requests.calls() if call.method in ("POST", "PATCH") and "events" in call.path]
+    writes = [
+        call.method for call in google.requests.calls() if call.method in ("POST", "PATCH") and "events" in call.path
+    ]
     assert writes[:2] == ["POST", "PATCH"], writes  # First the new part, then the old one is cut.
 
     synchronize(annas)
@@ -554,7 +560,10 @@ def test_answers_to_a_series_and_to_one_occurrence_travel(google, anna, annas, b
 
 def answers(google: Emulator, person: str, guest: str = BORIS) -> list[str]:
     return [
-        entry["responseStatus"] for event in there(google, person) for entry in event["attendees"] if entry["email"] == guest
+        entry["responseStatus"]
+        for event in there(google, person)
+        for entry in event["attendees"]
+        if entry["email"] == guest
     ]
 
 

@@ -77,21 +77,6 @@ def test_declined_and_old_events_stay_in_google(google, anna, annas):
     assert not Activity.objects.exists()
 
 
-@pytest.mark.rule("R15")
-def test_repeating_events_are_parked_with_a_reason(google, anna, annas):
-    google.person("anna@northfold.example").create_event(
-        {"summary": "Stand-up", "recurrence": ["RRULE:FREQ=DAILY;COUNT=5"], **TEN}
-    )
-
-    session = synchronize(annas)
-
-    assert session.status == "with_problems"
-    [outcome] = session.outcomes.all()
-    assert (outcome.action, outcome.rule, outcome.item) == ("parked", "R15", "Stand-up")
-    assert not Activity.objects.exists()
-    assert_quiet(google, annas)
-
-
 @pytest.mark.rule("R4")
 def test_what_leaves_the_selection_is_frozen_and_thaws_with_both_sides_edits(google, anna, annas):
     activity = tagged(anna)
