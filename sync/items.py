@@ -78,7 +78,7 @@ def _bring_marked_together(run: Run, looked_at: _LookedAt) -> bool:
     """
     Look at what is marked and was not looked at in this session yet. Returns whether there was anything.
 
-    What one item leaves to do about others, the exceptions of a series that has come in, say, is done in the next round.
+    What one item leaves to do about others, the exceptions of a series that came in, say, is done in the next round.
     """
     links = [link for link in store.marked_links(run) if link.pk not in looked_at.links]
     activities = [mark for mark in store.marked_activities(run) if mark.row.pk not in looked_at.marks]
