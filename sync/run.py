@@ -15,6 +15,7 @@ from accounts.models import Profile
 from activities.models import Tag
 from sync.core.eligibility import Window
 from sync.core.mapping import EventFacts, facts_of
+from sync.google.errors import GoogleUnavailable
 from sync.google.gateway import CalendarGateway
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 
@@ -47,6 +48,7 @@ class Run:
     removals_allowed: bool = False
     confirmed: set[int] = field(default_factory=set)  # Links whose removal a person has allowed (R14).
     deferred: list[int] = field(default_factory=list)  # Links whose removal waits for the guard (R14).
+    unavailable: GoogleUnavailable | None = None  # Why some items have to wait (R20).
     _tag: Tag | None = None
 
     @property

@@ -284,9 +284,11 @@ def _progress_context(found: SyncSession) -> dict[str, Any]:
 
 
 def _stage(found: SyncSession) -> str:
-    """Return how far a session is: waiting, listing (reading Google's changes), comparing, or finished."""
+    """Return how far a session is: waiting, pausing, listing (reading Google's changes), comparing, or finished."""
     if found.is_finished:
         return "finished"
+    if found.is_postponed:
+        return "pausing"
     if found.status == SyncSession.Status.QUEUED:
         return "waiting"
     return "comparing" if found.items_total else "listing"
