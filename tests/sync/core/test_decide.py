@@ -132,8 +132,15 @@ def test_leaving_the_selection_freezes_once_and_qualifying_again_reads_afresh():
         pytest.param(Answer("accepted", "accepted", "needs_action"), [], id="the-same"),
         pytest.param(Answer("accepted", "needs_action", "needs_action"), ["AnswerInGoogle"], id="given-here"),
         pytest.param(Answer("needs_action", "tentative", "needs_action"), ["AnswerHere"], id="given-in-google"),
-        pytest.param(Answer("accepted", "declined", "needs_action", TEN, NINE), ["AnswerInGoogle"], id="later-here"),
-        pytest.param(Answer("accepted", "declined", "needs_action", NINE, TEN), ["AnswerHere"], id="later-in-google"),
+        pytest.param(
+            Answer("accepted", "declined", "needs_action", TEN, NINE), ["GaveWay", "AnswerInGoogle"], id="later-here"
+        ),
+        pytest.param(
+            Answer("accepted", "declined", "needs_action", NINE, TEN), ["GaveWay", "AnswerHere"], id="later-in-google"
+        ),
+        pytest.param(
+            Answer("accepted", "declined", "needs_action", google_at=TEN), ["AnswerHere"], id="nobody-answered-here"
+        ),
         pytest.param(Answer("accepted", "needs_action", None), ["AnswerInGoogle"], id="first-met-answered-here"),
         pytest.param(Answer("needs_action", "accepted", None), ["AnswerHere"], id="first-met-answered-there"),
         pytest.param(Answer(None, "accepted", "accepted"), [], id="takes-no-part-here"),
