@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
@@ -52,9 +53,11 @@ def wake_worker(session: SyncSession) -> None:
     """
     from sync import tasks
 
-    countdown = session.seconds_to_wait(timezone.now()) or None
-    # Celery adds the method for Django.
-    tasks.run_session.apply_async_on_commit(kwargs={"session_id": session.pk}, countdown=countdown)  # type: ignore[attr-defined]
+    door: Any = tasks.run_session  # With what Celery adds for Django.
+    if pause := session.seconds_to_wait(timezone.now()):
+        door.apply_async_on_commit(kwargs={"session_id": session.pk}, countdown=pause)
+    else:
+        door.delay_on_commit(session_id=session.pk)
 
 
 def pause_before_next_pass(session: SyncSession, *, asked: float | None) -> timedelta | None:
