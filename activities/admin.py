@@ -8,6 +8,7 @@ to be found here.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -23,9 +24,13 @@ from activities.models import Activity, FieldChange, Participant, Series, Tag
 
 
 def _readable(profile: Profile) -> QuerySet[Activity]:
-    """Return the activities an administrator may read: of private ones only what they see as a person (R8)."""
-    visible = Activity.objects.visible_to(profile)
-    return Activity.objects.filter(Q(is_private=False) | Q(pk__in=visible.values("pk")))
+    """
+    Return the activities an administrator may read, heads of series among them.
+
+    Of private ones that is only what they see as a person (R8).
+    """
+    visible = Activity.every.visible_to(profile)
+    return Activity.every.filter(Q(is_private=False) | Q(pk__in=visible.values("pk")))
 
 
 class ActivityAdminForm(forms.ModelForm):
@@ -111,6 +116,10 @@ class ActivityAdmin(admin.ModelAdmin):
             FieldChange.objects.create(activity=activity, field="created", by=by, at=now)
         else:
             changed = {name: value for name, value in after.items() if value != before[name]}
+            if activity.original_start:
+                of_all = {name: changed.pop(name) for name in services.OF_THE_SERIES & changed.keys()}
+                if of_all:
+                    services.change_series(activity, before=before, after=of_all, by=by, now=now)
             services.log(activity, before=before, after=changed, by=by, now=now)
             if activity.organizer_id != form.organizer_before:
                 services.log(
@@ -142,6 +151,11 @@ def _participants(activity: Activity) -> set[int]:
     return set(Participant.objects.filter(activity=activity).values_list("profile_id", flat=True))
 
 
+def _selected_by(tags: Iterable[Tag]) -> list[Activity]:
+    """Return the activities with one of these tags; series as a whole, by their heads (R1)."""
+    return list(Activity.every.filter(tags__in=list(tags), original_start=None).distinct())
+
+
 @admin.register(Tag)
 class TagAdmin(admin.ModelAdmin):
     """Corporate and public tags, and the administrator's own private ones (R1)."""
@@ -158,15 +172,15 @@ class TagAdmin(admin.ModelAdmin):
         """A tag of another kind, or of somebody else, lets other activities go to Google (R1c, R1d)."""
         super().save_model(request, obj, form, change)
         if change:
-            self._announce(list(obj.activities.all()), request)
+            self._announce(_selected_by([obj]), request)
 
     def delete_model(self, request: HttpRequest, obj: Tag) -> None:
-        activities = list(obj.activities.all())
+        activities = _selected_by([obj])
         super().delete_model(request, obj)
         self._announce(activities, request)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Tag]) -> None:
-        activities = list(Activity.objects.filter(tags__in=queryset).distinct())
+        activities = _selected_by(queryset)
         super().delete_queryset(request, queryset)
         self._announce(activities, request)
 

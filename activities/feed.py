@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import Q
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
@@ -43,12 +44,14 @@ class Line:
 
 def lines_of(activity: Activity, *, zone: zoneinfo.ZoneInfo) -> list[Line]:
     """
-    Return the latest lines, newest first. Times are in the reader's zone.
+    Return the latest lines, newest first. Times are in the reader's zone. What changed a whole series is among them.
 
     Fields that are somebody's own, such as reminders, are not among those told.
     """
     told = [*_WHOLE, "when", "people", "tags", *_CHOICES, *_PEOPLE, *_SWITCHES, *_TEXTS]
-    changes = list(activity.changes.filter(field__in=told).select_related("by")[:LINES_SHOWN])
+    whole = Q(activity__series=activity.series_id, activity__is_series=True) if activity.series_id else Q()
+    found = FieldChange.objects.filter(Q(activity=activity) | whole, field__in=told)
+    changes = list(found.select_related("by")[:LINES_SHOWN])
     names = _names_of(changes)
     return [
         Line(
@@ -94,6 +97,8 @@ def _words(change: FieldChange, *, names: dict[int, str], zone: zoneinfo.ZoneInf
         return _("answered: %(answer)s") % {"answer": _label("response", change.after)}
     if change.field in _LONG:
         return _("changed %(field)s") % {"field": _name_of(change.field)}
+    if change.field == "when" and _rule_in(change.before) != _rule_in(change.after):
+        return _words_about_the_rule(change)
     before, after = (_value(change.field, value, names=names, zone=zone) for value in (change.before, change.after))
     if change.field in _SWITCHES:
         return _("switched %(field)s %(value)s") % {"field": _name_of(change.field), "value": after}
@@ -101,6 +106,17 @@ def _words(change: FieldChange, *, names: dict[int, str], zone: zoneinfo.ZoneInf
     if not after:
         sentence = _("emptied %(field)s, which was %(before)s")
     return sentence % {"field": _name_of(change.field), "before": before, "after": after}
+
+
+def _rule_in(when: Any) -> Any:
+    """Return how something repeats, as a logged "when" has it; None if it does not."""
+    return when.get("recurrence") if isinstance(when, dict) else None
+
+
+def _words_about_the_rule(change: FieldChange) -> str:
+    if not _rule_in(change.before):
+        return _("let it repeat")
+    return _("changed how it repeats") if _rule_in(change.after) else _("let it repeat no more")
 
 
 def _name_of(field: str) -> str:

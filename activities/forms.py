@@ -197,8 +197,14 @@ class ActivityForm(StyledForm, forms.Form):
         if values["all_day"]:
             return {"days": (values["start_date"], values["due_date"]), "time_zone": zone}
         tz = zoneinfo.ZoneInfo(zone)
-        start, due = values["start"].replace(tzinfo=tz), values["due"].replace(tzinfo=tz)
+        start, due = (self._wall_clock_of(name).replace(tzinfo=tz) for name in ("start", "due"))
         return {"start": start, "due": max(start, due), "time_zone": zone}  # Over a change of the clocks due may slip.
+
+    def _wall_clock_of(self, name: str) -> datetime:
+        """When clocks are set back an hour comes twice: a time that was left alone stays in the one it was in."""
+        said: datetime = self.cleaned_data[name]
+        was = self.initial.get(name)
+        return was if name not in self.changed_data and was == said else said
 
     def values(self) -> dict[str, Any]:
         """Return everything the form says, as `services.create` takes it."""

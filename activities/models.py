@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
@@ -124,10 +124,16 @@ class ActivityQuerySet(models.QuerySet["Activity"]):
         return self.select_for_update(of=("self",), no_key=True)
 
     def restorable_by(self, profile: Profile, *, now: datetime) -> ActivityQuerySet:
-        """Return the deleted activities that this person may bring back: the Organizer's, for 30 days (R14)."""
+        """
+        Return the deleted activities that this person may bring back: the Organizer's, for 30 days (R14).
+
+        Of `Activity.every`, a series that went as a whole is its head; the occurrences come back with that.
+        """
         without_organizer = Q(organizer=None) & (Q(owner=profile) | Q(reporter=profile))
         mine = Q(organizer=profile) | without_organizer
-        return self.filter(mine, deleted_at__gt=now - KEEP_DELETED)
+        gone = Activity.every.filter(is_series=True, deleted_at__isnull=False, series=OuterRef("series"))
+        with_its_series = Q(is_series=False) & Exists(gone)
+        return self.filter(mine, deleted_at__gt=now - KEEP_DELETED).exclude(with_its_series)
 
     def to_be_erased(self, *, now: datetime) -> ActivityQuerySet:
         """Return the activities that were deleted more than 30 days ago (R14)."""

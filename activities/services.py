@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
-from activities.models import Activity, FieldChange, Participant, Tag
+from activities.models import Activity, FieldChange, Participant, Series, Tag
 from activities.signals import activity_changed, asks_why_read_only
 
 # The fields of the form that a person may set; `when` stands for start, due, all_day, the two dates and the time zone.
@@ -26,7 +26,7 @@ PLAIN_FIELDS = (
 WHEN_FIELDS = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
 # What also lives in Google (R10): only the Organizer changes these on a collective activity that is linked (R6).
 SYNCHRONIZED_FIELDS = frozenset({"subject", "when", "location", "notes", "is_private", "show_as_free", "people"})
-
+OF_THE_SERIES = frozenset({"show_in_calendar"})  # Like its tags, an occurrence has this with all others (R1).
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100  # Of what a person can plan.
 
@@ -108,16 +108,20 @@ def edit(
     due: datetime | None = None,
     days: tuple[date, date] | None = None,
     time_zone: str | None = None,
+    lines: Iterable[str] | None = None,
     **values: Any,
 ) -> Activity:
     """
     Change fields of an activity; what is not given stays. Returns the activity as it is now.
 
-    What becomes a meeting is shown in the calendar unless `show_in_calendar` is given. What is not final has no result.
-    A new Owner or Reporter becomes a participant, unless the participants are somebody else's to change (R6).
+    What becomes a meeting is shown in the calendar unless `show_in_calendar` is given; of an occurrence, its series is.
+    What is not final has no result. A new Owner or Reporter becomes a participant, unless the participants are
+    somebody else's to change (R6). `lines` say how the head of a series repeats; its occurrences are `series`' to move.
 
     :raises UnableToChange: if due is before start, or a synchronized field is somebody else's to change (R6).
     """
+    if OF_THE_SERIES & values.keys():
+        _lock_head(activity)
     activity = Activity.every.locked().get(pk=activity.pk)
     before = field_values(activity)
     people_before = people_of(activity)
@@ -126,8 +130,11 @@ def edit(
             raise TypeError(f"“{name}” is no field of an activity that a person sets.")
         setattr(activity, name, value)
     if start or due or days or time_zone:
-        _change_when(activity, start=start, due=due, days=days, time_zone=time_zone)
-    if activity.category == Activity.Category.MEETING != before["category"] and "show_in_calendar" not in values:
+        change_when(activity, start=start, due=due, days=days, time_zone=time_zone)
+    if lines is not None:
+        _series_of(activity).recurrence = list(lines)
+    becomes_meeting = activity.category == Activity.Category.MEETING != before["category"]
+    if becomes_meeting and not activity.original_start and "show_in_calendar" not in values:
         activity.show_in_calendar = True
     if not activity.is_final:
         activity.result = activity.result_details = ""
@@ -136,6 +143,10 @@ def edit(
         return activity
     _refuse_foreign_changes(activity, by=by, changes=changes, before=before)
     activity.save()
+    if lines is not None:
+        _series_of(activity).save(update_fields=["recurrence"])
+    if activity.original_start and (of_all := {name: changes.pop(name) for name in OF_THE_SERIES & changes.keys()}):
+        change_series(activity, before=before, after=of_all, by=by, now=now)
     log(activity, before=before, after=changes, by=by, now=now)
     new_roles = [role for role in ("owner", "reporter") if role in changes]
     if new_roles and not why_read_only(activity=activity, profile=by):
@@ -143,6 +154,16 @@ def edit(
             _let_take_part(activity, profile=getattr(activity, role), by=by, now=now)
     announce(activity, by=by, people_before=people_before)
     return activity
+
+
+def change_series(
+    occurrence: Activity, *, before: dict[str, Any], after: dict[str, Any], by: Profile, now: datetime
+) -> None:
+    """Give a series and all its occurrences these values of OF_THE_SERIES."""
+    head = Activity.every.locked().get(series=occurrence.series_id, is_series=True)
+    Activity.every.filter(series=occurrence.series_id).update(**after)
+    log(head, before=before, after=after, by=by, now=now)
+    announce(head, by=by)
 
 
 def set_status(
@@ -285,14 +306,19 @@ def respond(*, activity: Activity, profile: Profile, response: str, now: datetim
 @transaction.atomic
 def add_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | None = None) -> None:
     """
-    Put a tag on an activity. With `now`, the Feed tells of tags that everybody sees, never of private ones.
+    Put a tag on an activity; of an occurrence, on its whole series (R1).
+
+    With `now`, the Feed tells of tags that everybody sees, never of private ones.
 
     :raises UnableToTag: if it is somebody else's private tag.
     """
     _refuse_foreign_tag(tag, by=by)
+    activity = _lock_head(activity) or activity
     if activity.tags.filter(pk=tag.pk).exists():
         return
-    activity.tags.add(tag)
+    tag.activities.through.objects.bulk_create(
+        [tag.activities.through(activity_id=pk, tag=tag) for pk in _with_its_series(activity)], ignore_conflicts=True
+    )
     if now and tag.kind != Tag.Kind.PRIVATE:
         FieldChange.objects.create(activity=activity, field="tags", after=tag.name, by=by, at=now)
     announce(activity, by=by)
@@ -301,17 +327,43 @@ def add_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | None =
 @transaction.atomic
 def remove_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | None = None) -> None:
     """
-    Take a tag off an activity. With `now`, the Feed tells of tags that everybody sees, never of private ones.
+    Take a tag off an activity; of an occurrence, off its whole series (R1).
+
+    With `now`, the Feed tells of tags that everybody sees, never of private ones.
 
     :raises UnableToTag: if it is somebody else's private tag.
     """
     _refuse_foreign_tag(tag, by=by)
+    activity = _lock_head(activity) or activity
     if not activity.tags.filter(pk=tag.pk).exists():
         return
-    activity.tags.remove(tag)
+    tag.activities.through.objects.filter(tag=tag, activity__in=_with_its_series(activity)).delete()
     if now and tag.kind != Tag.Kind.PRIVATE:
         FieldChange.objects.create(activity=activity, field="tags", before=tag.name, by=by, at=now)
     announce(activity, by=by)
+
+
+def _lock_head(activity: Activity) -> Activity | None:
+    """
+    Let nobody else change a series, or an occurrence's series, until the transaction ends. Returns its head.
+
+    Who locks head and occurrences locks the head first.
+    """
+    if not activity.series_id:
+        return None
+    return Activity.every.locked().filter(series=activity.series_id, is_series=True).first()
+
+
+def _with_its_series(activity: Activity) -> list[int]:
+    """Return the ids of the activity and of all that belong to its series, deleted ones included."""
+    whole = Activity.every.filter(series=activity.series_id) if activity.series_id else Activity.every.none()
+    return [*{activity.pk, *whole.values_list("pk", flat=True)}]
+
+
+def _series_of(activity: Activity) -> Series:
+    if not activity.is_series or activity.series is None:
+        raise TypeError("Only the head of a series says how it repeats.")
+    return activity.series
 
 
 def _refuse_foreign_tag(tag: Tag, *, by: Profile) -> None:
@@ -404,7 +456,7 @@ def _set_when(
     activity.set_times(start=start.astimezone(UTC), due=due.astimezone(UTC))
 
 
-def _change_when(
+def change_when(
     activity: Activity,
     *,
     start: datetime | None,
@@ -412,6 +464,11 @@ def _change_when(
     days: tuple[date, date] | None,
     time_zone: str | None,
 ) -> None:
+    """
+    Change when an activity takes place; what is not given stays. It is not saved.
+
+    :raises UnableToChange: if due is before start.
+    """
     if time_zone:
         activity.time_zone = time_zone
     if days is None and start is None and due is None:

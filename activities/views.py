@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.http import UserRequest
 from accounts.models import CommunicationOption, Profile
-from activities import feed, forms, selectors, services, week, words
+from activities import feed, forms, selectors, series, services, week, words
 from activities.models import Activity, Participant, Tag
 
 ROWS_ON_A_PAGE = 50
@@ -330,7 +330,7 @@ def delete(request: UserRequest, activity_id: int) -> HttpResponse:
 @require_safe
 def deleted(request: UserRequest) -> HttpResponse:
     """List what this person may bring back."""
-    found = Activity.objects.restorable_by(request.user.profile, now=timezone.now()).order_by("-deleted_at", "-id")
+    found = Activity.every.restorable_by(request.user.profile, now=timezone.now()).order_by("-deleted_at", "-id")
     page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
     return render(request, "activities/deleted.html", {"page": page})
 
@@ -340,14 +340,18 @@ def deleted(request: UserRequest) -> HttpResponse:
 def restore(request: UserRequest, activity_id: int) -> HttpResponse:
     """Bring a deleted activity back; if it was in Google, its event returns with the next session."""
     profile, now = request.user.profile, timezone.now()
-    activity = get_object_or_404(Activity.objects.restorable_by(profile, now=now), pk=activity_id)
+    activity = get_object_or_404(Activity.every.restorable_by(profile, now=now), pk=activity_id)
     try:
-        services.restore(activity=activity, by=profile, now=now)
+        if activity.is_series:
+            series.restore(head=activity, by=profile, now=now)
+        else:
+            services.restore(activity=activity, by=profile, now=now)
     except services.UnableToChange as error:
         messages.error(request, str(error))
         return redirect("activities:deleted")
     messages.success(request, _("“%(subject)s” is back.") % {"subject": activity})
-    return redirect("activities:detail", activity_id=activity.pk)
+    shown = series.occurrence_to_show(activity.series, now=now) if activity.is_series else activity
+    return redirect("activities:detail", activity_id=shown.pk) if shown else redirect("activities:section")
 
 
 @login_required

@@ -244,8 +244,8 @@ class SyncSessionAdmin(ReadOnlyAdmin):
     search_fields = ["calendar__account__login", "calendar__account__profile__full_name", "error"]
     date_hierarchy = "queued_at"
     fields = [
-        "calendar", "person", "trigger", "status", "queued_at", "started_at", "finished_at", "here", "in_google",
-        "requests_made", "events_listed", "items_done", "items_total", "error", "rule",
+        "calendar", "person", "trigger", "status", "queued_at", "started_at", "resume_at", "finished_at", "here",
+        "in_google", "passes", "requests_made", "events_listed", "items_done", "items_total", "error", "rule",
     ]  # fmt: skip
 
     @admin.display(description=_("person"), ordering="calendar__account__profile__full_name")

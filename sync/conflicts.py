@@ -1,4 +1,4 @@
-"""Conflicts of the journal: taking the value that gave way after all, or leaving it (R11)."""
+"""Conflicts of the journal: taking the value that gave way after all, or leaving it (R5, R6, R11, R14)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
@@ -17,7 +17,9 @@ from sync.models import SyncOutcome
 from sync.preview import PlannedAction
 
 PLAIN_FIELDS = {"subject", "location", "notes", "is_private", "show_as_free"}
-FIELDS_TO_TAKE_BACK = PLAIN_FIELDS | {"when", "reminder"}
+PERSONAL_FIELDS = {"reminder", "response"}  # Of whose session it was, and of nobody else.
+FIELDS_TO_TAKE_BACK = PLAIN_FIELDS | PERSONAL_FIELDS | {"when", "people", "status"}
+CANCELED = ("canceled", "cancelled")  # Ours and Google's word.
 
 
 class UnableToUseOtherValue(Exception):
@@ -25,10 +27,14 @@ class UnableToUseOtherValue(Exception):
 
 
 def unresolved(profile: Profile) -> QuerySet[SyncOutcome]:
-    """Return the conflicts of this person's sessions that nobody has settled yet."""
-    return SyncOutcome.objects.filter(
-        session__calendar__account__profile=profile, action=SyncOutcome.Action.REPLACED, is_resolved=False
-    )
+    """
+    Return the conflicts that are this person's to settle: those of their sessions, and of what they organize.
+
+    So what a replaced Organizer had changed is offered to whoever organizes it now (R5).
+    """
+    own = Q(session__calendar__account__profile=profile)
+    organized = Q(activity__organizer=profile) & ~Q(field__in=PERSONAL_FIELDS)
+    return SyncOutcome.objects.filter(own | organized, action=SyncOutcome.Action.REPLACED, is_resolved=False)
 
 
 def other_value(outcome: SyncOutcome | PlannedAction) -> Any:
@@ -36,24 +42,53 @@ def other_value(outcome: SyncOutcome | PlannedAction) -> Any:
     return outcome.google if outcome.kept == SyncOutcome.Direction.HERE else outcome.here
 
 
+def kept_value(outcome: SyncOutcome | PlannedAction) -> Any:
+    return outcome.here if outcome.kept == SyncOutcome.Direction.HERE else outcome.google
+
+
+def why_not(outcome: SyncOutcome, *, profile: Profile) -> str | None:
+    """Return why this person cannot take the other value, None if they can (R6, R8)."""
+    activity = _activity_of(outcome, profile=profile)
+    if activity is None:
+        return _("The activity was deleted meanwhile, or is not yours to see any more.")
+    if outcome.field not in FIELDS_TO_TAKE_BACK or not outcome.kept:
+        return _("Change this one on the page of the activity.")
+    if outcome.field in PERSONAL_FIELDS:
+        return None
+    if outcome.field == "status" and (activity.deleted_at or other_value(outcome) == "deleted"):
+        return services.why_not_deletable(activity=activity, profile=profile)
+    return services.why_read_only(activity=activity, profile=profile)
+
+
+def people_at_stake(outcome: SyncOutcome) -> list[tuple[Profile, bool]]:
+    """Return the people who take part in one value only and not as the other has it, and whether that one has them."""
+    if outcome.field != "people" or outcome.activity is None:
+        return []
+    other, kept = set(other_value(outcome) or []), set(kept_value(outcome) or [])
+    taking_part = set(outcome.activity.participants.values_list("profile_id", flat=True))
+    found = Profile.objects.filter(pk__in=other ^ kept).order_by("full_name", "pk")
+    return [(person, person.pk in other) for person in found if (person.pk in other) != (person.pk in taking_part)]
+
+
 @transaction.atomic
-def use_other_value(*, outcome: SyncOutcome, by: Profile, now: datetime) -> None:
+def use_other_value(*, outcome: SyncOutcome, by: Profile, now: datetime, person: int | None = None) -> None:
     """
     Give the activity the value that was not kept; as a change made here, it travels to Google with the next session.
+
+    Of a conflict about participants, `person` settles one of them alone (R7).
 
     :raises UnableToUseOtherValue: if the activity is gone or not theirs to see any more (R8), or the field is somebody
         else's to change (R6).
     """
-    activity = Activity.objects.visible_to(by).filter(pk=outcome.activity_id).first()
-    if activity is None:
-        raise UnableToUseOtherValue(_("The activity was deleted meanwhile, or is not yours to see any more."))
-    if outcome.field not in FIELDS_TO_TAKE_BACK:
-        raise UnableToUseOtherValue(_("Change this one on the page of the activity."))
+    activity = _activity_of(outcome, profile=by)
+    if (reason := why_not(outcome, profile=by)) or activity is None:
+        raise UnableToUseOtherValue(reason)
     try:
-        _put(outcome, activity, by=by, now=now)
+        _put(outcome, activity, by=by, now=now, person=person)
     except services.UnableToChange as error:
         raise UnableToUseOtherValue(str(error)) from error
-    dismiss(outcome=outcome)
+    if person is None or not people_at_stake(outcome):
+        dismiss(outcome=outcome)
 
 
 def dismiss(*, outcome: SyncOutcome) -> None:
@@ -62,14 +97,51 @@ def dismiss(*, outcome: SyncOutcome) -> None:
     outcome.save(update_fields=["is_resolved"])
 
 
-def _put(outcome: SyncOutcome, activity: Activity, *, by: Profile, now: datetime) -> None:
+def _activity_of(outcome: SyncOutcome, *, profile: Profile) -> Activity | None:
+    """Return the activity if this person may open it; what they organize and was deleted can be brought back."""
+    visible = Activity.objects.visible_to(profile).filter(pk=outcome.activity_id).first()
+    if visible is None and outcome.field == "status":
+        return Activity.objects.filter(pk=outcome.activity_id, organizer=profile).first()
+    return visible
+
+
+def _put(outcome: SyncOutcome, activity: Activity, *, by: Profile, now: datetime, person: int | None) -> None:
     value = other_value(outcome)
-    if outcome.field == "reminder":
-        Participant.objects.filter(activity=activity, profile=by).update(reminder_minutes=value)
-        services.announce(activity, by=by)
-        return
-    values = _when(value) if outcome.field == "when" else {outcome.field: value}
-    services.edit(activity=activity, by=by, now=now, **values)
+    match outcome.field:
+        case "reminder":
+            Participant.objects.filter(activity=activity, profile=by).update(reminder_minutes=value)
+            services.announce(activity, by=by)
+        case "response":
+            services.respond(activity=activity, profile=by, response=value or "needs_action", now=now)
+        case "people":
+            _put_people(outcome, activity, by=by, now=now, person=person)
+        case "status":
+            _put_status(value, activity, by=by, now=now)
+        case "when":
+            services.edit(activity=activity, by=by, now=now, **_when(value))
+        case name:
+            services.edit(activity=activity, by=by, now=now, **{name: value})
+
+
+def _put_people(outcome: SyncOutcome, activity: Activity, *, by: Profile, now: datetime, person: int | None) -> None:
+    for profile, takes_part in people_at_stake(outcome):
+        if person not in (None, profile.pk):
+            continue
+        change = services.add_participant if takes_part else services.remove_participant
+        change(activity=activity, profile=profile, by=by, now=now)
+
+
+def _put_status(value: Any, activity: Activity, *, by: Profile, now: datetime) -> None:
+    """Cancel or delete it again, or bring it back (R14)."""
+    if value == "deleted":
+        services.delete(activity=activity, by=by, now=now)
+    elif value in CANCELED:
+        services.set_status(activity=activity, by=by, status=Activity.Status.CANCELED, now=now)
+    else:
+        if activity.deleted_at:
+            services.restore(activity=activity, by=by, now=now)
+        if activity.status == Activity.Status.CANCELED:
+            services.set_status(activity=activity, by=by, status=Activity.Status.NOT_STARTED, now=now)
 
 
 def _when(value: dict[str, str]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -24,27 +25,29 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     """
     Bring a calendar and its owner's activities together once. The caller holds the calendar's lease by `key`.
 
-    What was done stays done when Google stops answering (R20). The session is finished, whatever happens.
+    What was done stays done when Google stops answering (R20). The session then is postponed: it waits in its row, and
+    the next pass goes on. Otherwise it is finished, whatever happens.
     """
     calendar = session.calendar
-    session.status, session.started_at = SyncSession.Status.RUNNING, now
-    session.save(update_fields=["status", "started_at"])
+    _begin_pass(session, now=now)
     status: str = SyncSession.Status.FAILED
-    listed = False
+    listed = session.items_total > 0  # In a pass before.
     current: Run | None = None
+    unavailable: errors.GoogleUnavailable | None = None
     try:
         current = begin(calendar=calendar, session=session, key=key, now=now, gateway=gateway)
+        _go_on(current)
         _observe(current)
         listed = True
         status = items.bring_all_together(current)
+        unavailable = current.unavailable
     except errors.AccessRevoked as error:
         calendar.account.needs_reconnecting(reason=str(error))
         _explain(session, error, rule="R20")
     except (errors.AccessInsufficient, errors.CalendarGone, errors.RequestInvalid, NotSetUp) as error:
         _explain(session, error, rule="R20")
     except errors.GoogleUnavailable as error:
-        status = SyncSession.Status.WITH_PROBLEMS if listed else SyncSession.Status.FAILED
-        _explain(session, error, rule="R20")
+        unavailable = error
     except LeaseLost:
         session.error = "This session took too long without a sign of life; another one has taken over."
         session.rule = "R18"
@@ -54,15 +57,40 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     finally:
         if current:
             session.requests_made = current.gateway.requests_made
-        _finish(session, status, key=key)
+        if unavailable and status != SyncSession.Status.NEEDS_CONFIRMATION:
+            status = SyncSession.Status.WITH_PROBLEMS if listed else SyncSession.Status.FAILED
+            _explain(session, unavailable, rule="R20")
+        confirmed = current.confirmed if current else set()
+        if not (unavailable and _postpone(session, unavailable, confirmed=confirmed, key=key)):
+            _finish(session, status, key=key)
     return session
 
 
+def _begin_pass(session: SyncSession, *, now: datetime) -> None:
+    session.status, session.started_at = SyncSession.Status.RUNNING, session.started_at or now
+    session.passes, session.resume_at = session.passes + 1, None
+    session.items_done = 0
+    session.save(update_fields=["status", "started_at", "passes", "resume_at", "items_done"])
+
+
+def _go_on(run: Run) -> None:
+    """Let a run begin with what the passes of its session before it have done and counted."""
+    if run.session.passes > 1:
+        run.outcomes = list(run.session.outcomes.all())
+        run.gateway.requests_made += run.session.requests_made
+
+
 def begin(
-    *, calendar: SyncedCalendar, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None
+    *,
+    calendar: SyncedCalendar,
+    session: SyncSession,
+    key: str,
+    now: datetime,
+    gateway: CalendarGateway | None,
+    patience: float = 0.0,
 ) -> Run:
     """
-    Return a run that can start.
+    Return a run that can start. `patience` is that of its gateway, in seconds.
 
     :raises NotSetUp: if the account cannot be synchronized as things are.
     :raises AccessRevoked: if its tokens are gone or cannot be read.
@@ -76,13 +104,13 @@ def begin(
     if account.paused:
         raise NotSetUp("An administrator has paused this account. It goes on once they resume it.")
     if gateway is None:
-        gateway = _gateway_of(account, calendar_id=settings.calendar_id)
+        gateway = _gateway_of(account, calendar_id=settings.calendar_id, patience=patience)
     return Run(calendar=calendar, settings=settings, session=session, gateway=gateway, key=key, now=now)
 
 
-def _gateway_of(account: ExternalAccount, *, calendar_id: str) -> CalendarGateway:
+def _gateway_of(account: ExternalAccount, *, calendar_id: str, patience: float) -> CalendarGateway:
     try:
-        return CalendarGateway(account=account, calendar_id=calendar_id)
+        return CalendarGateway(account=account, calendar_id=calendar_id, patience=patience)
     except UnableToDecrypt as error:
         raise errors.AccessRevoked(
             "The key that protects your access was lost. Connect your Google account again."
@@ -99,7 +127,7 @@ def _observe(run: Run) -> None:
         except errors.SyncTokenRefused:
             is_first_page = run.calendar.is_reading_completely and not run.calendar.page_token
             if begins_again or is_first_page:  # Once is enough: Google may refuse every second page.
-                raise errors.GoogleUnavailable("Google refuses to list the calendar. The next session tries again.")\
+                raise errors.RequestInvalid("Google refuses to list the calendar. The next session tries again.")\
                     from None  # fmt: skip
             store.begin_complete_read(run)
             begins_again = True
@@ -136,6 +164,30 @@ def _look_for_absent(run: Run) -> None:
 
 def _explain(session: SyncSession, error: Exception, *, rule: str) -> None:
     session.error, session.rule = str(error)[:500], rule
+
+
+def _postpone(session: SyncSession, error: errors.GoogleUnavailable, *, confirmed: Collection[int], key: str) -> bool:
+    """
+    Let a session wait without anybody to hold it, if it may go on later (R20); False if it has to end.
+
+    What a person has confirmed waits with it (R14).
+    """
+    pause = sessions.pause_before_next_pass(session, asked=error.retry_after)
+    if pause is None:
+        return False
+    calendar, now = session.calendar, timezone.now()
+    with transaction.atomic():
+        held = SyncedCalendar.objects.hold(calendar_id=calendar.pk, key=key, now=now)
+        if not (held and SyncSession.objects.filter(pk=session.pk, status=SyncSession.Status.RUNNING).exists()):
+            return False  # It was taken for dead.
+        session.status, session.resume_at = SyncSession.Status.QUEUED, now + pause
+        session.stopped_before, session.error, session.rule = [], "", ""
+        session.save()
+        if confirmed:
+            calendar.confirmed_removals = sorted(confirmed)
+            calendar.save(update_fields=["confirmed_removals"])
+        SyncedCalendar.objects.release(calendar_id=calendar.pk, key=key)
+    return True
 
 
 def _finish(session: SyncSession, status: str, *, key: str) -> None:

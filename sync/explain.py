@@ -7,7 +7,7 @@ from datetime import datetime
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
-from sync import store
+from sync import conflicts, store
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import Window, first_unmet, reasons_to_send
@@ -53,14 +53,7 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     found.runs_by = _runs_by(activity, profile)
     found.synchronized_at = link.settled_at if link else None
     found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
-    found.conflicts = list(
-        SyncOutcome.objects.filter(
-            activity=activity,
-            session__calendar=calendar,
-            action=SyncOutcome.Action.REPLACED,
-            is_resolved=False,
-        ).order_by("-id")
-    )
+    found.conflicts = list(conflicts.unresolved(profile).filter(activity=activity).order_by("-id"))
     return found
 
 
@@ -89,7 +82,7 @@ def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: lis
     if link.state == State.DETACHED:
         return _of_detached(link, reasons, returns=is_mine and was_gone and not is_gone and not unmet)
     if link.retry_at or (link.reason and link.state == State.LINKED):
-        step = "It is tried again by itself; Synchronize now tries at once."
+        step = "It is tried again by itself; Retry tries at once."
         reasons.append(Reason(False, link.reason, link.rule or "R19", step))
         return Explanation("parked", "Could not be synchronized", "bad", next_step=step)
     if link.state == State.FROZEN or (unmet and link.state == State.LINKED):

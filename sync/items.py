@@ -238,7 +238,7 @@ def why_it_stays_out(run: Run, link: EventLink) -> Reason | None:
     """
     facts = facts_in(link)
     when = None if facts.is_cancelled else mapping.when_of(link.event, default_zone=run.default_zone)
-    return why_not_imported(facts, when and store.last_time(when), window=run.window)
+    return why_not_imported(facts, store.last_time(when) if when else None, window=run.window)
 
 
 def placed_for(run: Run, link: EventLink) -> Placed:
@@ -339,6 +339,10 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
         run.deferred.append(pair.link.pk)
         return True
+    when = next((action.patch.get("when") for action in actions if isinstance(action, core.UpdateHere)), None)
+    if when is not None and repeating.is_of_another_kind(pair.activity, when):
+        repeating.change_kind(run, pair.activity.pk, when)
+        return False
     event: Mapping[str, Any] = pair.link.event
     to_here: Mapping[str, Any] = {}
     settle: dict[str, Any] = {}
@@ -376,7 +380,7 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
             case core.Detach():
                 settle["state"] = State.DETACHED
             case core.Hold():
-                settle |= {"reason": (action.rule, action.reason), "holds": True}
+                settle |= {"reason": (action.rule, action.reason)}
     try:
         with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)

@@ -237,6 +237,8 @@ class SyncSession(models.Model):
     status = models.CharField(max_length=20, choices=Status, default=Status.QUEUED)
     queued_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
+    passes = models.PositiveSmallIntegerField(default=0)  # How often it has begun; it pauses in between (R20).
+    resume_at = models.DateTimeField(null=True, blank=True)  # Queued again until then, because Google asked to wait.
     finished_at = models.DateTimeField(null=True, blank=True)
     added_here = models.PositiveIntegerField(default=0)
     updated_here = models.PositiveIntegerField(default=0)
@@ -260,6 +262,9 @@ class SyncSession(models.Model):
                 condition=Q(status__in=["queued", "running"], finished_at=None)
                 | (~Q(status__in=["queued", "running"]) & Q(finished_at__isnull=False)),
             ),
+            models.CheckConstraint(
+                name="sync_session_resumes_only_while_queued", condition=Q(resume_at=None) | Q(status="queued")
+            ),
             models.UniqueConstraint(
                 fields=["calendar"],
                 condition=Q(status__in=["queued", "running"]),
@@ -274,6 +279,14 @@ class SyncSession(models.Model):
     @property
     def is_finished(self) -> bool:
         return self.status not in self.UNFINISHED
+
+    @property
+    def is_postponed(self) -> bool:
+        """Whether it pauses until `resume_at`, without a worker."""
+        return self.resume_at is not None
+
+    def seconds_to_wait(self, now: datetime) -> float:
+        return max(0.0, (self.resume_at - now).total_seconds()) if self.resume_at else 0.0
 
     @property
     def seconds(self) -> float | None:

@@ -12,7 +12,7 @@ from accounts.models import Profile
 from activities.models import Activity
 from sync import explain
 from sync.google import errors
-from sync.google.gateway import CalendarGateway
+from sync.google.gateway import SHORT_PATIENCE, CalendarGateway
 from sync.models import EventLink, SyncedCalendar, SyncSettings
 from sync.run import facts_in
 
@@ -64,7 +64,8 @@ def remove_from_google(*, activity: Activity, profile: Profile, now: datetime) -
 def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datetime) -> None:
     settings = SyncSettings.objects.get(profile=profile)
     tells = settings.tell_guests and facts_in(link).has_other_guests and activity.due > now  # R17
-    gateway = CalendarGateway(account=link.calendar.account, calendar_id=link.google_calendar_id)
+    account, calendar_id = link.calendar.account, link.google_calendar_id
+    gateway = CalendarGateway(account=account, calendar_id=calendar_id, patience=SHORT_PATIENCE)
     # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the event
     # by its hidden id again.
     EventLink.objects.filter(pk=link.pk).update(activity=None, state=EventLink.State.SEEN, is_marked=False)

@@ -24,7 +24,7 @@ from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
 from sync.core.identity import Candidate
 from sync.core.mapping import EventFacts
-from sync.core.snapshot import Days, Repeating, Snapshot, at_occurrence
+from sync.core.snapshot import Days, Repeating, Snapshot, When, at_occurrence
 from sync.models import ActivityMark, EventLink
 from sync.run import Run, facts_in
 
@@ -130,8 +130,8 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
 def _lay_out_one(run: Run, head: Activity, link: EventLink, original: datetime) -> Activity | None:
     """An occurrence that was moved into the window becomes an activity, wherever its series had put it."""
     assert head.series is not None
-    when = mapping.when_of(link.event, default_zone=run.default_zone)
-    begins = when.first if isinstance(when, Days) else when.start.date()  # type: ignore[union-attr] # Of one occurrence.
+    when = store.last_time(mapping.when_of(link.event, default_zone=run.default_zone))
+    begins = when.first if isinstance(when, Days) else when.start.date()
     is_due = begins <= series.horizon(now=run.now).date() and run.window.holds(when)
     if not is_due or not recurrence.happens_at(series.pattern_of(head), original):
         return None
@@ -511,10 +511,42 @@ def _become_plain(run: Run, head: Activity, link: EventLink) -> None:
     _mark(run, [occurrence.pk])
 
 
-def is_other_kind(pair_activity: Activity, when: Any) -> bool:
+def is_of_another_kind(activity: Activity, when: When) -> bool:
     """Whether a "when" turns a single activity into a series, or a series into a single activity."""
-    return (
-        when is not None
-        and pair_activity.original_start is None
-        and (isinstance(when, Repeating) != pair_activity.is_series)
-    )
+    return activity.original_start is None and isinstance(when, Repeating) != activity.is_series
+
+
+def change_kind(run: Run, activity_id: int, when: When) -> None:
+    """
+    Let an event that begins to repeat in Google, or stops, do so here, at the time it has here.
+
+    That both sides agree on; what else is different is looked at next.
+    """
+    with run.transaction():
+        activity = store.load_activity(activity_id, lock=True)
+        if not isinstance(when, Repeating):
+            left = _stop_repeating(run, activity)
+        else:
+            lines = when.lines
+            now_here = store.when_here(activity)
+            assert not isinstance(now_here, Repeating)
+            pattern = store.pattern_of(Repeating(now_here, lines))
+            left = series.turn_into_series(activity, pattern=pattern, now=run.now)
+        agreed = snapshots.dump_when(store.when_here(left))
+        for link in EventLink.objects.filter(activity=left, base_here__isnull=False):
+            assert link.base_here is not None
+            link.base_here["snapshot"]["when"] = agreed
+            link.is_marked, link.mark = True, link.mark + 1
+            link.save(update_fields=["base_here", "is_marked", "mark"])
+
+
+def _stop_repeating(run: Run, head: Activity) -> Activity:
+    """The first occurrence that is left goes on as a single activity."""
+    assert head.series is not None
+    rows = Activity.every.locked().filter(series=head.series, is_series=False)
+    first = rows.filter(original_start=head.series.first_start).first() or rows.order_by("original_start").first()
+    if first is None:
+        [first] = series.lay_out_these(head.series, originals=[head.series.first_start], now=run.now)
+    left, alone = series.turn_into_single(head, keeping=first, by=None, now=run.now)
+    _leave(run, alone)
+    return left

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from sync.models import EventLink, SyncedCalendar, SyncSession
 
 STOPPED = "The program was stopped during this session. The next one completes what was left undone."
 QUEUED_TOO_LONG = timedelta(seconds=90)  # The message that should have started it is lost: send another one.
+PAUSES = (1, 2, 4, 8, 16, 32)  # Seconds before each further pass of a session that Google kept waiting (R20).
+LONGEST_PAUSE = 60  # Seconds. Who is asked to wait longer leaves the rest to the next session.
 
 
 def request(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> SyncSession:
@@ -40,10 +46,30 @@ def open_session(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> tu
 
 
 def wake_worker(session: SyncSession) -> None:
-    """Tell a worker that a session waits. The row is the truth; a lost message is sent again by the dispatcher."""
+    """
+    Tell a worker that a session waits, one that is postponed when it may go on.
+
+    The row is the truth; a lost message is sent again by the dispatcher.
+    """
     from sync import tasks
 
-    tasks.run_session.delay_on_commit(session_id=session.pk)  # type: ignore[attr-defined] # Celery adds it for Django.
+    door: Any = tasks.run_session  # With what Celery adds for Django.
+    if pause := session.seconds_to_wait(timezone.now()):
+        door.apply_async_on_commit(kwargs={"session_id": session.pk}, countdown=pause)
+    else:
+        door.delay_on_commit(session_id=session.pk)
+
+
+def pause_before_next_pass(session: SyncSession, *, asked: float | None) -> timedelta | None:
+    """
+    Return how long a session waits before it asks Google again; None if it has asked often enough.
+
+    `asked` is what Google's `Retry-After` says, in seconds.
+    """
+    if session.passes > len(PAUSES):
+        return None
+    pause = max(PAUSES[session.passes - 1] + random.random(), asked or 0.0)  # noqa: S311 - jitter, no secret
+    return timedelta(seconds=pause) if pause <= LONGEST_PAUSE else None
 
 
 def recover(*, now: datetime) -> list[SyncSession]:
@@ -54,8 +80,9 @@ def recover(*, now: datetime) -> list[SyncSession]:
     """
     for session in _dead(now=now):
         fail_dead(session, now=now)
-    waiting = SyncSession.objects.filter(status=SyncSession.Status.QUEUED, queued_at__lte=now - QUEUED_TOO_LONG)
-    return list(waiting.order_by("queued_at"))
+    waiting = SyncSession.objects.filter(status=SyncSession.Status.QUEUED)
+    late = waiting.alias(since=Coalesce("resume_at", "queued_at")).filter(since__lte=now - QUEUED_TOO_LONG)
+    return list(late.order_by("queued_at"))
 
 
 def _dead(*, now: datetime) -> QuerySet[SyncSession]:

@@ -34,18 +34,13 @@ def calendars(account: ExternalAccount) -> list[tuple[str, str]]:
     if not oauth.may_list_calendars(account) or account.status != ExternalAccount.Status.CONNECTED:
         return choices
     try:
-        listed = CalendarGateway(account=account, sleep=_give_up, timeout=PATIENCE).list_calendars()
+        listed = CalendarGateway(account=account, timeout=PATIENCE).list_calendars()
     except (errors.GoogleError, UnableToDecrypt) as error:
         logger.info("The calendars of account %s could not be listed: %s", account.pk, type(error).__name__)
         return choices
     others = [entry for entry in listed if not entry.get("primary")]
     names = [entry.get("summaryOverride") or entry.get("summary") or entry["id"] for entry in others]
     return choices + [(entry["id"], name) for entry, name in zip(others, names, strict=True)]
-
-
-def _give_up(_seconds: float) -> None:
-    """A person waits for this answer: no second try."""
-    raise errors.GoogleUnavailable("Google did not answer in time.")
 
 
 @transaction.atomic

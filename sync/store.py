@@ -23,7 +23,7 @@ from sync.core.eligibility import Selected, first_unmet, reasons_to_send
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized, Roles, organizer_of
 from sync.core.reasons import Reason
-from sync.core.snapshot import PER_COPY_FIELDS, Days, Repeating, Snapshot, Timed, When, at_occurrence
+from sync.core.snapshot import PER_COPY_FIELDS, Days, OneTime, Repeating, Snapshot, Timed, When, at_occurrence
 from sync.models import ActivityMark, EventLink, SyncedCalendar
 from sync.run import Run
 
@@ -348,7 +348,7 @@ def when_here(activity: Activity) -> When:
     return Repeating(first, tuple(activity.series.recurrence)) if activity.is_series and activity.series else first
 
 
-def last_time(when: When) -> Timed | Days:
+def last_time(when: When) -> OneTime:
     """
     Return when something takes place for the last time; of an endless series a time that nothing outlasts.
 
@@ -379,7 +379,7 @@ def pattern_of(when: Repeating) -> Pattern:
     return Pattern(when.first.start, when.first.time_zone, when.lines)
 
 
-def _one_time_here(activity: Activity) -> Timed | Days:
+def _one_time_here(activity: Activity) -> OneTime:
     if activity.all_day and activity.start_date and activity.due_date:
         return Days(activity.start_date, activity.due_date)
     return Timed(activity.start, activity.due, activity.time_zone)
@@ -553,7 +553,7 @@ def _standing(
         is_detached=link.state == EventLink.State.DETACHED,
         agreed_presence=Presence(agreed),
         why_read_only=facts.why_read_only,
-        foreign=_foreign(who.organizer, here, changes) if is_collective else frozenset(),
+        foreign=_foreign(who.organizer, here, changes, agreed=Presence(agreed)) if is_collective else frozenset(),
         are_guests_cut=facts.are_guests_cut,
         is_own_copy=facts.is_own,
         other_copies_live=_other_copies_live(link),
@@ -562,15 +562,15 @@ def _standing(
     )
 
 
-def _foreign(organizer: int | None, here: Half, changes: list[FieldChange]) -> frozenset[str]:
+def _foreign(organizer: int | None, here: Half, changes: list[FieldChange], *, agreed: Presence) -> frozenset[str]:
     """Return the edited fields whose last change was not the Organizer's (R6); an import leaves no trace in the log."""
     edited = [name for name in snapshots.FIELDS if here.base and here.has_edited(name)]
     foreign = {name for name in edited if not _is_by(organizer, last_change(changes, name))}
     foreign.discard("reminder")  # It is the Organizer's own; nobody else's page shows it.
     if last_change(changes, "people") is None:  # Somebody got an address, or lost it: nobody changed the participants.
         foreign.discard("people")
-    gone = here.presence is not Presence.PRESENT
-    if gone and not _is_by(organizer, last_change(changes, "status", "deleted")):
+    is_of_note = here.presence is not Presence.PRESENT or here.presence is not agreed  # Gone, or set back.
+    if is_of_note and not _is_by(organizer, last_change(changes, "status", "deleted")):
         foreign.add("status")
     return frozenset(foreign)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 from celery import shared_task
@@ -12,25 +14,46 @@ from sync.models import SyncedCalendar, SyncSession
 
 AT_ONCE = 500  # Calendars that one round of the dispatcher queues.
 
+sleep = time.sleep  # For tests, which do not wait.
+
 
 @shared_task(acks_late=True)  # A lost message is harmless: the dispatcher finds what waits in the rows.
 def run_session(*, session_id: int, **_: Any) -> None:
-    """Run a session that waits, unless somebody else has taken it."""
+    """Run a session that waits, unless somebody else has taken it. While it is postponed, nobody waits for it (R20)."""
     session = SyncSession.objects.select_related("calendar__account__profile").filter(pk=session_id).first()
     if session is None or session.status != SyncSession.Status.QUEUED:
         return
-    run_here(session)
+    now = timezone.now()
+    if session.seconds_to_wait(now) or (_run_a_pass(session, now=now) and session.is_postponed):
+        sessions.wake_worker(session)
 
 
 def run_here(session: SyncSession) -> bool:
-    """Run a session in this very process; False if somebody else runs the calendar (R18)."""
+    """
+    Run a session to its end in this very process, waiting as long as Google asks for it.
+
+    False if somebody else runs the calendar (R18).
+    """
     now = timezone.now()
+    while True:
+        if pause := session.seconds_to_wait(now):
+            sleep(pause)
+            now = max(timezone.now(), now + timedelta(seconds=pause))
+        if not _run_a_pass(session, now=now):
+            return False
+        if not session.is_postponed:
+            return True
+        now = timezone.now()
+
+
+def _run_a_pass(session: SyncSession, *, now: datetime) -> bool:
+    """Go on with a session unless it is still to wait; False if somebody else runs the calendar (R18)."""
     key = SyncedCalendar.objects.claim(calendar_id=session.calendar_id, now=now)
     if key is None:
         return False
     try:
-        session.refresh_from_db(fields=["status"])
-        if session.status == SyncSession.Status.QUEUED:
+        session.refresh_from_db()  # Also the calendar, which may have been written by a pass elsewhere.
+        if session.status == SyncSession.Status.QUEUED and not session.seconds_to_wait(now):
             engine.run(session=session, key=key, now=now)
     finally:
         SyncedCalendar.objects.release(calendar_id=session.calendar_id, key=key)

@@ -22,5 +22,6 @@ urlpatterns = [
     path(f"{CONFLICT}use-other/", views.use_other_value, name="use-other-value"),
     path(f"{CONFLICT}dismiss/", views.dismiss, name="dismiss"),
     path("activities/<int:activity_id>/remove-from-google/", views.remove_from_google, name="remove-from-google"),
+    path("activities/<int:activity_id>/retry/", views.retry_activity, name="retry-activity"),
     path("activities/synchronization/problems/<int:outcome_id>/retry/", views.retry, name="retry"),
 ]

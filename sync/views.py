@@ -189,11 +189,14 @@ def keep(request: UserRequest, session_id: int) -> HttpResponse:
 @login_required
 @require_POST
 def use_other_value(request: UserRequest, outcome_id: int) -> HttpResponse:
-    """Take the value that gave way in a conflict (R11)."""
+    """Take the value that gave way in a conflict (R11); of participants one at a time, if the form names one (R7)."""
     profile = request.user.profile
     outcome = get_object_or_404(journal.unresolved(profile).select_related("activity"), pk=outcome_id)
+    person = request.POST.get("person", "")
     try:
-        journal.use_other_value(outcome=outcome, by=profile, now=timezone.now())
+        journal.use_other_value(
+            outcome=outcome, by=profile, now=timezone.now(), person=int(person) if person.isdecimal() else None
+        )
     except journal.UnableToUseOtherValue as error:
         messages.error(request, str(error))
     else:
@@ -228,16 +231,31 @@ def remove_from_google(request: UserRequest, activity_id: int) -> HttpResponse:
 @login_required
 @require_POST
 def retry(request: UserRequest, outcome_id: int) -> HttpResponse:
-    """Try a parked item again, now (R19)."""
+    """Try a parked item of a session again, now (R19)."""
     profile = request.user.profile
     own = SyncOutcome.objects.filter(session__calendar__account__profile=profile, action=SyncOutcome.Action.PARKED)
-    outcome = get_object_or_404(own, pk=outcome_id)
-    if outcome.link_id:
-        marks.mark_links(EventLink.objects.filter(pk=outcome.link_id))
-        EventLink.objects.filter(pk=outcome.link_id).update(retry_at=None, attempts=0)
-    if outcome.activity:
-        marks.mark_activity(activity=outcome.activity, people=[profile.pk])
+    outcome = get_object_or_404(own.select_related("activity"), pk=outcome_id)
+    _let_retry(EventLink.objects.filter(pk=outcome.link_id), activity=outcome.activity, profile=profile)
     return synchronize_now(request)
+
+
+@login_required
+@require_POST
+def retry_activity(request: UserRequest, activity_id: int) -> HttpResponse:
+    """Try an activity that could not be synchronized again, now (R19)."""
+    profile = request.user.profile
+    activity = get_object_or_404(Activity.objects.visible_to(profile), pk=activity_id)
+    own = EventLink.objects.filter(activity=activity, calendar__account__profile=profile)
+    _let_retry(own, activity=activity, profile=profile)
+    return synchronize_now(request)
+
+
+def _let_retry(links: QuerySet[EventLink], *, activity: Activity | None, profile: Profile) -> None:
+    """Let the next session look at these links and this activity, however long they were to wait."""
+    marks.mark_links(links)
+    links.update(retry_at=None, attempts=0)
+    if activity:
+        marks.mark_activity(activity=activity, people=[profile.pk])
 
 
 def _own_sessions(profile: Profile) -> QuerySet[SyncSession]:
@@ -284,9 +302,11 @@ def _progress_context(found: SyncSession) -> dict[str, Any]:
 
 
 def _stage(found: SyncSession) -> str:
-    """Return how far a session is: waiting, listing (reading Google's changes), comparing, or finished."""
+    """Return how far a session is: waiting, pausing, listing (reading Google's changes), comparing, or finished."""
     if found.is_finished:
         return "finished"
+    if found.is_postponed:
+        return "pausing"
     if found.status == SyncSession.Status.QUEUED:
         return "waiting"
     return "comparing" if found.items_total else "listing"
@@ -345,6 +365,8 @@ def _too_late(request: UserRequest, found: SyncSession) -> HttpResponse:
 
 def _back(request: UserRequest, outcome: SyncOutcome) -> HttpResponse:
     """Return to where the decision was made: the activity's page or the session's."""
-    if request.POST.get("from") == "activity" and outcome.activity_id:
-        return redirect(f"/activities/{outcome.activity_id}/")
+    is_own = _own_sessions(request.user.profile).filter(pk=outcome.session_id).exists()
+    if outcome.activity_id and (request.POST.get("from") == "activity" or not is_own):
+        found = Activity.objects.visible_to(request.user.profile).filter(pk=outcome.activity_id)
+        return redirect(f"/activities/{outcome.activity_id}/" if found.exists() else "/activities/")
     return redirect("sync:session", session_id=outcome.session_id)

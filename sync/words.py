@@ -31,6 +31,13 @@ FIELDS = {
     "organizer": gettext_lazy("Organizer"),
 }
 
+STATUSES = {  # As conflicts name them, by our words and Google's.
+    "confirmed": gettext_lazy("Not canceled"),
+    "canceled": gettext_lazy("Canceled"),
+    "cancelled": gettext_lazy("Canceled"),
+    "deleted": gettext_lazy("Deleted"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Look:
@@ -139,6 +146,8 @@ def value(field: str, of: Any) -> str:
         return _people([of])
     if field == "response" and of in Participant.Response.values:
         return str(Participant.Response(of).label)
+    if field == "status" and of in STATUSES:
+        return str(STATUSES[of])
     if field == "reminder" and isinstance(of, int):
         return _("%d minutes before") % of
     return _plain(of)

@@ -1,9 +1,9 @@
-"""What to do about one pair of activity and event: decide() (R4, R6, R10 to R12, R14)."""
+"""What to do about one pair of activity and event, and what both agree on afterwards (R4, R6, R10 to R12, R14)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -13,6 +13,7 @@ from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Snapshot
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 MERGED = tuple(name for name in FIELDS if name != "people")
+CONTENT = tuple(name for name in FIELDS if name not in PER_COPY_FIELDS)  # What all copies of an event have in common.
 
 
 class Side(StrEnum):
@@ -65,7 +66,8 @@ class Standing:
     is_detached: bool = False  # Both sides agreed that it is gone.
     agreed_presence: Presence = Presence.PRESENT  # What the activity was when both last agreed.
     why_read_only: str = ""  # Why Google lets this account not change the content (R6).
-    foreign: frozenset[str] = frozenset()  # Fields changed here by somebody who is not the Organizer (R6).
+    # Fields changed here by somebody who is not the Organizer; "status": canceled, deleted, or set back (R6).
+    foreign: frozenset[str] = frozenset()
     are_guests_cut: bool = False  # Google shows only part of the list (R12).
     is_own_copy: bool = False  # The copy of Google's organizer (R14).
     other_copies_live: bool = False  # Somebody else's copy of the event is known to be there (R14).
@@ -160,38 +162,77 @@ def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
 
     Whoever applies it settles the pair afterwards: what both sides then hold becomes the base.
     """
+    if standing.are_guests_cut:
+        google = _with_hidden_guests(google)
     answers = [] if google.presence is not Presence.PRESENT else _decide_answer(standing)
     if standing.is_detached:
-        return [*answers, *_decide_detached(here, google, standing)]
+        decided = _decide_detached(here, google, standing)
+        is_read_afresh = any(isinstance(action, Reread) for action in decided)
+        return decided if is_read_afresh else [*answers, *decided]
     if google.presence is not Presence.PRESENT:
         return _decide_cancelled_in_google(here, google, standing)
     if not standing.is_organizer:
         return answers
     if standing.unmet:
-        frozen = Freeze(standing.unmet.rule, standing.unmet.text)
-        return [*answers, *([] if standing.is_frozen else [frozen])]
+        return [*answers, *_freeze(standing)]
     if standing.is_frozen:
         return [Reread("R4", "It qualifies again, so the event is read afresh.")]
     if here.presence is not Presence.PRESENT:
-        return [*answers, *_decide_gone_here(here, google, standing)]
+        decided = _decide_gone_here(here, google, standing)
+        is_removed = any(isinstance(action, RemoveInGoogle) for action in decided)
+        is_sent = any(isinstance(action, AnswerInGoogle) for action in answers)
+        return decided if is_removed and is_sent else [*answers, *decided]
     return [*answers, *_merge(here, google, standing)]
 
 
-def agreed_after(here: Half, google: Half, *, is_organizer: bool) -> tuple[Snapshot | None, Snapshot | None]:
+def agreed_after(
+    here: Half, google: Half, *, is_organizer: bool, are_guests_cut: bool = False
+) -> tuple[Snapshot, Snapshot]:
     """
-    Return the bases once everything decided was done.
+    Return the bases once everything decided was done: `now` of both halves is what they hold then.
 
-    In the Organizer's session both sides agree on all they hold now. In anyone else's, content did not flow: a field
-    counts as agreed only where both sides hold the same, the rest keeps its base for whoever organizes later (R5).
+    Where content flowed, in the Organizer's session and with both sides there, they agree on all they hold. Anywhere
+    else a field counts as agreed only where both hold the same; the rest keeps its base for whoever organizes later
+    (R5), or for the day the activity is set back (R14). Without a base it is Google's that came later (R9). Of a list
+    of guests that Google cut, each person is judged alike (R12).
     """
-    if is_organizer or here.base is None or google.base is None:
-        return here.now, google.now
-    same = [name for name in FIELDS if getattr(here.now, name) == getattr(google.now, name)]
-    return _with(here.base, here.now, same), _with(google.base, google.now, same)
+    if are_guests_cut:
+        google = _with_hidden_guests(google)
+    flowed = is_organizer and here.presence is google.presence is Presence.PRESENT
+    base_here, base_google = here.base or here.now, google.base or (google.now if flowed else here.now)
+    if not flowed:
+        same = [name for name in FIELDS if getattr(here.now, name) == getattr(google.now, name)]
+        agreed_here, agreed_google = _with(base_here, here.now, same), _with(base_google, google.now, same)
+    else:
+        agreed_here, agreed_google = here.now, google.now
+    if flowed and not are_guests_cut:
+        return agreed_here, agreed_google
+    both, one = here.now.people & google.now.people, here.now.people ^ google.now.people
+    return (
+        replace(agreed_here, people=both | (one & base_here.people)),
+        replace(agreed_google, people=both | (one & base_google.people)),
+    )
+
+
+def agreed_presence_after(here: Half, google: Half, standing: Standing) -> Presence:
+    """
+    Return what the activity counts as agreed to be after a session that neither froze nor canceled nor revived it.
+
+    That the Organizer canceled or deleted it does not become agreed in the session of somebody else, who may not say so
+    in Google (R5, R6).
+    """
+    is_under_way = not standing.is_organizer and google.presence is Presence.PRESENT
+    return standing.agreed_presence if is_under_way and here.presence is not Presence.PRESENT else here.presence
 
 
 def _with(base: Snapshot, now: Snapshot, names: list[str]) -> Snapshot:
     return Snapshot(**{name: getattr(now if name in names else base, name) for name in FIELDS})
+
+
+def _with_hidden_guests(google: Half) -> Half:
+    """A list that Google cut proves nobody's absence: whoever was on it counts as being on it (R12)."""
+    hidden = google.base.people if google.base else frozenset()
+    return replace(google, now=replace(google.now, people=google.now.people | hidden))
 
 
 def _decide_answer(standing: Standing) -> list[Action]:
@@ -204,9 +245,16 @@ def _decide_answer(standing: Standing) -> list[Action]:
         changed_here = not changed_in_google
     else:
         changed_here, changed_in_google = answer.here != answer.base, answer.google != answer.base
-    if changed_here and (not changed_in_google or answer.here_at > answer.google_at):
-        return [AnswerInGoogle("R10", "You answered here.", answer.here)]
-    return [AnswerHere("R10", "You answered in Google.", answer.google)] if changed_in_google else []
+    if not (changed_here or changed_in_google):
+        return []
+    wins = Side.HERE if not changed_in_google or (changed_here and answer.here_at > answer.google_at) else Side.GOOGLE
+    lost: list[Action] = []
+    if answer.here_at > LONG_AGO and changed_in_google and answer.here != (answer.base or "needs_action"):
+        reason = "You answered on both sides; the later answer was kept."
+        lost = [GaveWay("R11", reason, "response", answer.here, answer.google, wins)]
+    if wins is Side.HERE:
+        return [*lost, AnswerInGoogle("R10", "You answered here.", answer.here)]
+    return [*lost, AnswerHere("R10", "You answered in Google.", answer.google)]
 
 
 def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) -> list[Action]:
@@ -217,14 +265,13 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
         declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
         has_answer = standing.answer.here not in (None, "declined")
         return [*([declined] if has_answer else []), Detach("R14", "The event is gone from your calendar.")]
-    if standing.unmet:
-        return []  # R4: nothing flows; when it qualifies again, this is decided.
+    if standing.unmet:  # Nothing flows; when it qualifies again, this is decided (R4).
+        return _freeze(standing) if standing.is_organizer else []
     if standing.is_frozen:
         return [Reread("R4", "It qualifies again, so the event is read afresh.")]
     if standing.is_completed:
         return [Detach("R14", "Canceled in Google after it was completed here; it stays Completed.")]
-    edited = [name for name in FIELDS if here.base and here.has_edited(name) and _may_send(name, standing)]
-    if edited and standing.is_own_copy:
+    if _has_content_to_send(here, standing) and standing.is_own_copy:
         reason = "Deleted in Google, but changed here since: the change wins."
         return [
             GaveWay("R14", reason, "status", "confirmed", "cancelled", Side.HERE),
@@ -236,6 +283,20 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
     ]
 
 
+def _freeze(standing: Standing) -> list[Action]:
+    """R4: once, with the condition of R1 that does not hold."""
+    if standing.unmet is None or standing.is_frozen:
+        return []
+    return [Freeze(standing.unmet.rule, standing.unmet.text)]
+
+
+def _has_content_to_send(here: Half, standing: Standing) -> bool:
+    """Whether content was changed here that outlives a deletion in Google; how one's own copy is shown does not."""
+    if here.base is None:
+        return False
+    return any(here.has_edited(name) and _may_send(name, standing) for name in CONTENT)
+
+
 def _decide_detached(here: Half, google: Half, standing: Standing) -> list[Action]:
     """Both sides agreed that it is gone: a return on one side comes back on the other (R14)."""
     if google.presence is Presence.PRESENT:
@@ -243,9 +304,14 @@ def _decide_detached(here: Half, google: Half, standing: Standing) -> list[Actio
             return [] if standing.unmet else [BringBackHere("R14", "The event returned in Google.")]
         return [Reread("R14", "The event is in your Google Calendar again.")]
     was_set_back = here.presence is Presence.PRESENT and standing.agreed_presence is not Presence.PRESENT
-    if was_set_back and standing.is_organizer and standing.is_own_copy and not standing.unmet:
-        return [BringBackInGoogle("R14", "The activity was set back, so the event returns.")]
-    return []
+    if not (was_set_back and standing.is_organizer and standing.is_own_copy) or standing.unmet:
+        return []
+    if "status" in standing.foreign:
+        reason = "Set back by somebody who is not the Organizer."
+        return [GaveWay("R6", reason, "status", "confirmed", "cancelled", Side.GOOGLE), CancelHere("R6", reason)]
+    if standing.why_read_only:
+        return []
+    return [BringBackInGoogle("R14", "The activity was set back, so the event returns.")]
 
 
 def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Action]:
@@ -256,13 +322,28 @@ def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Acti
         reason = standing.why_read_only or "Only the Organizer cancels or deletes it."
         back = GaveWay("R6", reason, "status", here.presence.value, "confirmed", Side.GOOGLE)
         return [back, BringBackHere("R6", reason)]
-    if google.base and any(google.has_edited(name) for name in FIELDS if name not in PER_COPY_FIELDS):
+    if any(_was_changed_in_google(name, here, google) for name in CONTENT):
         what = "Canceled" if here.presence is Presence.CANCELED else "Deleted"
         lost = GaveWay("R14", f"{what} here, but changed in Google since: the change wins.", "status",
                        here.presence.value, "confirmed", Side.GOOGLE)  # fmt: skip
         return [lost, BringBackHere("R14", "It was changed in Google after both sides last agreed, so it returns.")]
     reason = "Canceled here." if here.presence is Presence.CANCELED else "Deleted here."
-    return [RemoveInGoogle("R14", reason), Detach("R14", "The link stays, so that a return finds its activity.")]
+    lost_with_it = [
+        GaveWay("R14", "Changed in Google since, but that alone does not outlive what was done here.", name,
+                getattr(here.now, name), getattr(google.now, name), Side.HERE)
+        for name in MERGED
+        if name in PER_COPY_FIELDS and _was_changed_in_google(name, here, google)
+    ]  # fmt: skip
+    return [
+        *lost_with_it,
+        RemoveInGoogle("R14", reason),
+        Detach("R14", "The link stays, so that a return finds its activity."),
+    ]
+
+
+def _was_changed_in_google(name: str, here: Half, google: Half) -> bool:
+    """Whether Google holds a change that is not here. Without a base, whatever differs may be one."""
+    return google.has_edited(name) and getattr(here.now, name) != getattr(google.now, name)
 
 
 def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
@@ -302,33 +383,38 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
 def _merge_people(
     here: Half, google: Half, standing: Standing, to_here: dict[str, Any], to_google: dict[str, Any]
 ) -> list[Action]:
-    """R7, R11: each person counts for themselves. A list that Google cut proves nobody's absence (R12)."""
+    """R7, R11: each person counts for themselves. A list that Google cut is never sent (R12)."""
     ours, theirs = here.now.people, google.now.people
     ours_before = here.base.people if here.base else frozenset()
     theirs_before = google.base.people if google.base else frozenset()
-    if standing.are_guests_cut:
-        theirs |= theirs_before
     keep_here, keep_in_google = set(ours), set(theirs)
-    unsent = set()
+    unsent, held, in_conflict = set(), set(), set()
     for person in ours ^ theirs:
         changed_in_google = (person in theirs) != (person in theirs_before)
         changed_here = (person in ours) != (person in ours_before)
         if changed_in_google or (changed_here and not _may_send("people", standing) and not standing.are_guests_cut):
             _put(keep_here, person, present=person in theirs)
-            if changed_here and not changed_in_google:
-                unsent.add(person)
+            if changed_here:
+                (in_conflict if changed_in_google else unsent).add(person)
         elif changed_here and standing.are_guests_cut:
-            return [Hold("R12", "Google shows only part of the list of guests, so it cannot be changed from here.")]
+            held.add(person)
         elif changed_here:
             _put(keep_in_google, person, present=person in ours)
     if keep_here != ours:
         to_here["people"] = frozenset(keep_here)
     if keep_in_google != theirs:
         to_google["people"] = frozenset(keep_in_google)
-    if not unsent:
-        return []
-    reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
-    return [GaveWay("R6", reason, "people", ours, theirs, Side.GOOGLE)]
+    journal: list[Action] = []
+    if unsent:
+        reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
+        journal.append(GaveWay("R6", reason, "people", ours, theirs, Side.GOOGLE))
+    if in_conflict:
+        reason = "The same person was added on one side and taken off on the other; Google's list was kept."
+        journal.append(GaveWay("R11", reason, "people", ours, theirs, Side.GOOGLE))
+    if held:
+        reason = "Google shows only part of the list of guests, so it cannot be changed from here."
+        journal.append(Hold("R12", reason))
+    return journal
 
 
 def _may_send(name: str, standing: Standing) -> bool:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sync.core.mapping import READABLE_TYPES, EventFacts
 from sync.core.reasons import Reason
-from sync.core.snapshot import Days, When
+from sync.core.snapshot import Days, OneTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Window:
         """The start of the Synchronize from day, UTC."""
         return datetime.combine(self.sync_from, time.min, tzinfo=ZoneInfo(self.time_zone)).astimezone(UTC)
 
-    def holds(self, when: When) -> bool:
+    def holds(self, when: OneTime) -> bool:
         """Whether a "when" ends after the start of the window. A day ends at midnight in the user's zone."""
         if isinstance(when, Days):
             return when.last >= self.sync_from
@@ -34,7 +34,7 @@ class Window:
 class Selected:
     """What R1 asks of an activity, beside its Organizer, from the point of view of one user."""
 
-    when: When
+    when: OneTime
     show_in_calendar: bool
     is_email: bool
     private_tags: tuple[str, ...]  # Names of the user's own private tags on it that count.
@@ -75,7 +75,7 @@ def first_unmet(reasons: list[Reason]) -> Reason | None:
     return next((reason for reason in reasons if not reason.met), None)
 
 
-def why_not_imported(facts: EventFacts, when: When | None, *, window: Window) -> Reason | None:
+def why_not_imported(facts: EventFacts, when: OneTime | None, *, window: Window) -> Reason | None:
     """
     Return why an event that is not linked yet does not come in, None if it may (R2).
 

@@ -49,6 +49,7 @@ def place(
     for candidate in found:
         if candidate.event_id == facts.event_id:
             return Placed(candidate.activity_id, "A colleague's synchronization has brought this meeting here already.")
+    for candidate in found:
         if candidate.is_own_copy and candidate.invited & mine:
             return Placed(candidate.activity_id, "The organizer's own copy of this meeting names you.")
     if carried is not None:

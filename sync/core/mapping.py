@@ -11,7 +11,7 @@ from typing import Any
 
 from dateutil.parser import isoparse
 
-from sync.core.snapshot import Days, Repeating, Snapshot, Timed, When
+from sync.core.snapshot import Days, OneTime, Repeating, Snapshot, Timed, When
 
 HIDDEN_ID = "creatioActivity"  # Our name among an event's private extended properties (R9).
 MOST_REMINDERS = 5  # That an event can have (Google's reference, `reminders.overrides`).
@@ -151,7 +151,7 @@ def when_of(event: Mapping[str, Any], *, default_zone: str) -> When:
     return Repeating(first, lines) if lines else first
 
 
-def _one_time(event: Mapping[str, Any], *, default_zone: str) -> Timed | Days:
+def _one_time(event: Mapping[str, Any], *, default_zone: str) -> OneTime:
     start, end = _dict(event.get("start")), _dict(event.get("end"))
     try:
         if start.get("date"):
@@ -263,7 +263,7 @@ def when_body(when: When, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
     return body | ({"recurrence": list(when.lines)} if lines != when.lines else {})
 
 
-def _times_body(when: Timed | Days, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
+def _times_body(when: OneTime, *, replacing: Mapping[str, Any]) -> dict[str, Any]:
     body: dict[str, dict[str, Any]]
     if isinstance(when, Days):
         body = {"start": {"date": when.first.isoformat()}, "end": {"date": _exclusive(when.last)}}

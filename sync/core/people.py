@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 TAKE_OVER_OWN = "Google names you as the organizer of this event."
 TAKE_OVER_LOST = "The Organizer has no synchronization set up, so it runs by your calendar now."
+TAKE_OVER_LEFT = "The event is gone from the Organizer's calendar, so it runs by your calendar now."
 TAKE_OVER_EMPTY = "It had no Organizer; you take part and synchronize, so it runs by your calendar."
 OWNER_ORGANIZES = "It had no Organizer, and its Owner synchronizes."
 
@@ -21,6 +22,8 @@ class Roles:
     takes_part: bool  # Whether `me` is a participant.
     set_up: Set[int]  # Who, of all concerned, has synchronization set up.
     is_own_copy: bool = False  # Google says `organizer.self` about the event in my calendar.
+    qualifies: bool = True  # It carries `me`'s tag and meets the rest of R1.
+    has_organizer_left: bool = False  # The event is gone from the Organizer's calendar alone, and is in mine.
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,13 @@ def organizer_of(roles: Roles) -> Organized:
         return Organized(roles.me, TAKE_OVER_OWN)
     if roles.organizer is None and roles.owner in roles.set_up:
         return Organized(roles.owner, OWNER_ORGANIZES)
-    if not roles.takes_part or roles.organizer in roles.set_up:
+    if not (roles.takes_part and roles.qualifies):
         return Organized(roles.organizer)
-    return Organized(roles.me, TAKE_OVER_EMPTY if roles.organizer is None else TAKE_OVER_LOST)
+    if roles.organizer is None:
+        return Organized(roles.me, TAKE_OVER_EMPTY)
+    if roles.organizer not in roles.set_up:
+        return Organized(roles.me, TAKE_OVER_LOST)
+    return Organized(roles.me, TAKE_OVER_LEFT) if roles.has_organizer_left else Organized(roles.organizer)
 
 
 def organizer_of_import(*, me: int, google_organizer: int | None, set_up: Set[int]) -> int:

@@ -28,11 +28,12 @@ class Days:
 class Repeating:
     """A series: when its first occurrence takes place, and its rule as RFC 5545 lines, letter by letter (R15)."""
 
-    first: Timed | Days
+    first: Timed | Days  # Of the first occurrence.
     lines: tuple[str, ...]
 
 
-When = Timed | Days | Repeating
+OneTime = Timed | Days
+When = OneTime | Repeating
 
 
 @dataclass(frozen=True, slots=True)

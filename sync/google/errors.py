@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 
@@ -135,6 +136,7 @@ def _unavailable(status: int, reason: str) -> str:
 
 def _seconds(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
-    except ValueError:
+        seconds = float(text or "")
+    except ValueError:  # A date is allowed as well; nobody has seen Google send one.
         return None
+    return seconds if 0 <= seconds < math.inf else None

@@ -21,7 +21,7 @@ from sync.google import errors, oauth
 
 TIMEOUT = 30  # Seconds for one answer of Google's.
 PAGE_SIZE = 2500  # The most that Google lists at once.
-PATIENCE = 20.0  # Seconds spent waiting between repeated calls (R20).
+SHORT_PATIENCE = 5.0  # Seconds between repeated calls while a person waits for a page.
 ATTEMPTS = 4
 BATCH_SIZE = 50  # Calls that go in one request.
 CALENDAR_GONE = (
@@ -67,10 +67,12 @@ class CalendarGateway:
         calendar_id: str = "primary",
         sleep: Callable[[float], None] = time.sleep,
         timeout: float = TIMEOUT,
-        patience: float = PATIENCE,
+        patience: float = 0.0,
     ) -> None:
         """
         `timeout` is in seconds, for one answer; `patience` too, for all the waiting between repeated calls.
+
+        A session has no patience: it is postponed instead, so that no worker waits for Google (R20).
 
         :raises UnableToDecrypt: if the tokens cannot be read.
         """

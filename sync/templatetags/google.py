@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
+from sync import conflicts as journal
 from sync import explain, removal, words
-from sync.conflicts import FIELDS_TO_TAKE_BACK, other_value
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 from sync.preview import PlannedAction
 from sync.words import Look
@@ -136,18 +136,24 @@ def changes(outcome: SyncOutcome | PlannedAction) -> list[tuple[str, str, str]]:
 
 @register.filter
 def kept_in_words(outcome: SyncOutcome | PlannedAction) -> str:
-    kept = outcome.here if outcome.kept == SyncOutcome.Direction.HERE else outcome.google
-    return words.value(outcome.field, kept)
+    return words.value(outcome.field, journal.kept_value(outcome))
 
 
 @register.filter
 def other_in_words(outcome: SyncOutcome | PlannedAction) -> str:
-    return words.value(outcome.field, other_value(outcome))
+    return words.value(outcome.field, journal.other_value(outcome))
+
+
+@register.simple_tag(takes_context=True)
+def why_not_taken_back(context: RequestContext, outcome: SyncOutcome) -> str:
+    """Return why this person cannot use the other value of a conflict; empty if they can (R6)."""
+    return journal.why_not(outcome, profile=context["request"].user.profile) or ""
 
 
 @register.filter
-def can_be_taken_back(outcome: SyncOutcome) -> bool:
-    return outcome.field in FIELDS_TO_TAKE_BACK
+def people_at_stake(outcome: SyncOutcome) -> list[tuple[Profile, bool]]:
+    """Return the people that a conflict is still about, and whether the other value has them."""
+    return journal.people_at_stake(outcome)
 
 
 @register.filter

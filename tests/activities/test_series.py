@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.dispatch import Signal
+from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Profile
-from activities import series, services
-from activities.models import Activity, Participant, Series
-from tests.factories import MONDAY_NINE, make_tag, make_user
+from activities import feed, series, services
+from activities.models import Activity, FieldChange, Participant, Series
+from activities.signals import activity_changed, asks_why_read_only, series_ended, series_made, series_split
+from sync import retention
+from sync.models import EventLink
+from tests.activities.conftest import CLOSED
+from tests.factories import MONDAY_NINE, make_activity, make_tag, make_user
+from tests.sync.pages import make_calendar
 
 pytestmark = [pytest.mark.django_db, pytest.mark.rule("R15")]
 
@@ -338,3 +348,575 @@ def test_put_back_an_occurrence_is_what_its_series_says(anna, boris):
     own.refresh_from_db()
     assert (own.subject, own.start, own.notes) == ("Stand-up", week(1), "Bring forks")
     assert own.participants.filter(profile=boris).exists()
+
+
+# --- What people do: this one --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def heard(signal: Signal) -> Iterator[list[dict[str, Any]]]:
+    """Return what is said by a signal while the block runs."""
+    said: list[dict[str, Any]] = []
+
+    def hear(**values: Any) -> None:
+        said.append(values)
+
+    signal.connect(hear)
+    yield said
+    signal.disconnect(hear)
+
+
+def ids_of(said: list[dict[str, Any]]) -> list[int]:
+    return [values["activity"].pk for values in said]
+
+
+def changed_fields(activity: Activity) -> set[str]:
+    return set(FieldChange.objects.filter(activity=activity).values_list("field", flat=True)) - {"created"}
+
+
+def test_a_change_of_this_one_is_its_own(anna):
+    head = make_series(anna)
+    rows = occurrences(head)
+    with heard(activity_changed) as changes:
+        series.edit(activity=rows[1], scope="this", by=anna, now=NOW, subject="With cake")
+    assert ids_of(changes) == [rows[1].pk]
+    assert {row.subject for row in occurrences(head) if row.pk != rows[1].pk} == {"Stand-up"}
+    assert (changed_fields(rows[1]), changed_fields(head)) == ({"subject"}, set())
+
+
+def test_how_it_repeats_is_nothing_of_this_one(anna):
+    row = occurrences(make_series(anna))[1]
+    with pytest.raises(services.UnableToChange, match="this and following, or all"):
+        series.edit(activity=row, scope="this", by=anna, now=NOW, lines=DAILY)
+
+
+def test_deleting_the_first_occurrence_leaves_the_others(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    series.delete(activity=occurrences(head)[0], scope="this", by=anna, now=NOW)
+    series.lay_out(head.series, now=NOW)
+    assert [row.deleted_at is None for row in occurrences(head)] == [False, True, True]
+
+
+def test_tags_and_show_in_calendar_are_those_of_the_whole_series(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    first, second, _third = occurrences(head)
+    tag = make_tag(kind="public")
+    with heard(activity_changed) as changes:
+        services.add_tag(activity=second, tag=tag, by=anna, now=NOW)
+        series.edit(activity=first, scope="this", by=anna, now=NOW, show_in_calendar=True, notes="Only here")
+    assert set(ids_of(changes)) == {head.pk, first.pk}
+    assert Activity.every.filter(series=head.series, tags=tag, show_in_calendar=True).count() == 4
+    assert Activity.every.exclude(notes="").get() == first
+    assert (changed_fields(first), changed_fields(head)) == ({"notes"}, {"show_in_calendar", "tags"})
+
+    services.remove_tag(activity=first, tag=tag, by=anna, now=NOW)
+    assert not Activity.every.filter(tags=tag).exists()
+
+
+def test_one_occurrence_that_becomes_a_meeting_does_not_show_all_others(anna):
+    head = make_series(anna)
+    series.edit(activity=occurrences(head)[1], scope="this", by=anna, now=NOW, category="meeting")
+    assert not Activity.every.filter(show_in_calendar=True).exists()
+
+
+def test_a_copy_of_an_occurrence_is_a_single_activity(anna):
+    row = occurrences(make_series(anna, location="Room 4"))[2]
+    made = services.copy(activity=row, by=anna, now=NOW)
+    assert (made.series, made.original_start, made.location, made.start) == (None, None, "Room 4", row.start)
+
+
+@pytest.mark.rule("R6")
+def test_what_closes_the_series_closes_its_occurrences(anna, boris, closed_head):
+    head = make_series(boris, participants=[anna])
+    row = occurrences(head)[1]
+    assert services.why_read_only(activity=row, profile=anna) == closed_head
+    for scope in series.SCOPES:
+        with pytest.raises(services.UnableToChange, match="Boris"):
+            series.edit(activity=row, scope=scope, by=anna, now=NOW, subject="Mine now")
+        with pytest.raises(services.UnableToChange):
+            series.add_participant(activity=row, scope=scope, profile=make_user().profile, by=anna, now=NOW)
+        with pytest.raises(services.UnableToChange):
+            series.delete(activity=row, scope=scope, by=anna, now=NOW)
+    with pytest.raises(services.UnableToChange):
+        series.stop_repeating(activity=row, by=anna, now=NOW)
+    with pytest.raises(services.UnableToChange, match="only the Organizer"):
+        series.respond(activity=row, scope="following", profile=anna, response="declined", now=NOW)
+    assert Series.objects.count() == 1
+    assert not FieldChange.objects.filter(by=anna).exists()
+
+
+@pytest.fixture
+def closed_head(anna: Profile) -> Iterator[str]:
+    """While this lasts, Anna may change nothing synchronized of a series, as told of its head. Returns the reason."""
+
+    def say_why(*, activity: Activity, profile: Profile, **_: object) -> str | None:
+        return CLOSED if activity.is_series and profile.pk == anna.pk else None
+
+    asks_why_read_only.connect(say_why)
+    yield CLOSED
+    asks_why_read_only.disconnect(say_why)
+
+
+# --- What people do: all -------------------------------------------------------------------------------------------
+
+
+def test_a_change_of_all_goes_to_the_head_and_spares_what_is_particular(anna, django_assert_max_num_queries):
+    head = make_series(anna, *DAILY)
+    rows = occurrences(head)
+    series.edit(activity=rows[1], scope="this", by=anna, now=NOW, subject="With cake")
+    with heard(activity_changed) as changes, django_assert_max_num_queries(40):
+        series.edit(activity=rows[5], scope="all", by=anna, now=NOW, subject="Daily", location="Room 5")
+    assert ids_of(changes) == [head.pk]
+    assert changed_fields(head) == {"subject", "location"}
+    assert changed_fields(rows[5]) == set()
+    found = occurrences(head)
+    assert found[1].subject == "With cake"
+    assert {row.subject for row in found} == {"With cake", "Daily"}
+    assert {row.location for row in found} == {"Room 5"}
+
+
+def test_what_was_particular_about_the_edited_one_gives_way_to_what_was_said_for_all(anna):
+    head = make_series(anna)
+    row = occurrences(head)[1]
+    series.edit(activity=row, scope="this", by=anna, now=NOW, subject="With cake", location="Kitchen")
+    series.edit(activity=row, scope="all", by=anna, now=NOW, subject="Stand-up")
+    row.refresh_from_db()
+    assert (row.subject, row.location) == ("Stand-up", "Kitchen")
+
+
+def test_a_new_owner_of_all_takes_part_in_all(anna, boris):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    series.edit(activity=occurrences(head)[1], scope="all", by=anna, now=NOW, owner=boris)
+    assert {row.owner for row in occurrences(head)} == {boris}
+    assert Participant.objects.filter(profile=boris).count() == 4
+
+
+def test_becoming_a_meeting_shows_all_in_the_calendar(anna):
+    head = make_series(anna)
+    series.edit(activity=occurrences(head)[1], scope="all", by=anna, now=NOW, category="meeting")
+    assert not Activity.every.exclude(category="meeting", show_in_calendar=True).exists()
+
+
+@pytest.mark.rule("R16")
+def test_another_time_of_day_for_all_holds_across_the_change_of_the_clocks(anna):
+    start = datetime(2026, 3, 23, 8, 0, tzinfo=UTC)  # Monday 9:00 in Zurich; summer time begins on the 29th.
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3", start=start, time_zone="Europe/Zurich")
+    rows = occurrences(head)
+    half_past_ten = datetime(2026, 4, 6, 8, 30, tzinfo=UTC)
+    shown = series.edit(activity=rows[2], scope="all", by=anna, now=NOW, start=half_past_ten)
+    assert shown.pk == rows[2].pk
+    assert [row.pk for row in occurrences(head)] == [row.pk for row in rows]
+    assert [row.start.strftime("%d %H:%M") for row in occurrences(head)] == ["23 09:30", "30 08:30", "06 08:30"]
+    assert {row.due - row.start for row in occurrences(head)} == {timedelta(hours=1)}
+    assert changed_fields(head) == {"when"}
+
+
+def test_another_zone_for_all_keeps_the_clock_on_the_wall(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=2", time_zone="UTC")
+    nine_in_zurich = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
+    series.edit(
+        activity=occurrences(head)[1], scope="all", by=anna, now=NOW, start=nine_in_zurich, time_zone="Europe/Zurich"
+    )
+    assert [(row.start.hour, row.time_zone) for row in occurrences(head)] == [(8, "Europe/Zurich")] * 2
+
+
+def test_another_day_for_all_takes_the_rule_along(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=3")
+    rows = occurrences(head)
+    series.edit(activity=rows[1], scope="all", by=anna, now=NOW, start=week(1) + timedelta(days=1))
+    assert originals(head) == [week(number) + timedelta(days=1) for number in range(3)]
+    assert [row.pk for row in occurrences(head)] == [row.pk for row in rows]
+    assert Series.objects.get().recurrence == ["RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=3"]
+
+
+def test_a_rule_too_particular_to_move_is_refused_with_a_next_step(anna):
+    head = make_series(
+        anna, "RRULE:FREQ=MONTHLY;BYDAY=MO,TU,WE;BYSETPOS=2,-1", start=datetime(2026, 3, 3, 9, tzinfo=UTC)
+    )
+    row = occurrences(head)[1]
+    with pytest.raises(services.UnableToChange, match="Move this occurrence alone"):
+        series.edit(activity=row, scope="all", by=anna, now=NOW, start=row.start + timedelta(days=1))
+    assert Series.objects.get().recurrence == head.series.recurrence
+
+
+def test_all_become_all_day_and_longer(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=2")
+    days = (date(2026, 3, 17), date(2026, 3, 18))
+    series.edit(activity=occurrences(head)[1], scope="all", by=anna, now=NOW, days=days)
+    assert [(row.start_date, row.due_date) for row in occurrences(head)] == [
+        (date(2026, 3, 10), date(2026, 3, 11)),
+        days,
+    ]
+    series.edit(activity=occurrences(head)[0], scope="all", by=anna, now=NOW, start=week(0), due=week(0, hour=10))
+    assert [(row.start, row.due) for row in occurrences(head)] == [(week(n), week(n, hour=10)) for n in range(2)]
+
+
+def test_one_that_was_moved_stays_moved_and_the_others_move_by_as_much(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    rows = occurrences(head)
+    series.edit(activity=rows[1], scope="this", by=anna, now=NOW, start=week(1, hour=14))
+    series.edit(activity=rows[1], scope="all", by=anna, now=NOW, start=week(1, hour=15))
+    assert [row.start.hour for row in occurrences(head)] == [10, 15, 10]
+    assert originals(head)[1] == week(1, hour=10)
+
+
+def test_another_weekday_by_rule_moves_the_occurrences_along(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3;BYDAY=MO", "EXDATE:20260323T090000Z")
+    rows = occurrences(head)
+    series.edit(activity=rows[1], scope="all", by=anna, now=NOW, lines=["RRULE:FREQ=WEEKLY;BYDAY=TU,WE;COUNT=6"])
+    found = occurrences(head)
+    assert found[0].start == week(0) + timedelta(days=1)
+    assert {row.pk for row in rows} <= {row.pk for row in found}
+    assert len(found) == 6
+    assert changed_fields(head) == {"when"}
+
+
+def test_a_shorter_rule_drops_what_comes_after_but_for_local_work(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=5")
+    rows = occurrences(head)
+    series.set_status(activity=rows[4], scope="this", by=anna, now=NOW, status="completed", result="Done")
+    with heard(activity_changed) as changes:
+        shown = series.edit(activity=rows[3], scope="all", by=anna, now=NOW, lines=["RRULE:FREQ=WEEKLY;COUNT=2"])
+    assert shown.pk == rows[1].pk
+    assert Activity.objects.get(pk=rows[4].pk).series is None
+    assert set(ids_of(changes)) == {head.pk, rows[4].pk}
+
+
+def test_canceling_all_spares_the_completed_and_reopening_spares_what_was_canceled_by_itself(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=4")
+    rows = occurrences(head)
+    series.set_status(activity=rows[0], scope="this", by=anna, now=NOW, status="completed", result="Done")
+    series.set_status(activity=rows[1], scope="all", by=anna, now=NOW, status="in_progress")
+    series.set_status(activity=rows[2], scope="this", by=anna, now=NOW, status="canceled")
+    assert Activity.every.get(pk=head.pk).status == "not_started"
+    assert [row.status for row in occurrences(head)] == ["completed", "in_progress", "canceled", "not_started"]
+
+    series.set_status(activity=rows[3], scope="all", by=anna, now=NOW, status="canceled")
+    assert [row.status for row in occurrences(head)] == ["completed", "canceled", "canceled", "canceled"]
+    assert Activity.every.get(pk=head.pk).status == "canceled"
+
+    series.set_status(activity=rows[3], scope="all", by=anna, now=NOW, status="not_started")
+    assert [row.status for row in occurrences(head)] == ["completed", "not_started", "canceled", "not_started"]
+
+
+def test_an_answer_to_all_is_one_to_the_series_and_to_the_one_at_hand(anna, boris):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3", participants=[boris])
+    rows = occurrences(head)
+    for row, response in zip(rows, ["declined", "tentative"], strict=False):
+        series.respond(activity=row, scope="this", profile=boris, response=response, now=NOW)
+    series.respond(activity=rows[1], scope="all", profile=boris, response="accepted", now=NOW)
+    answers = [row.participants.get(profile=boris).response for row in occurrences(head)]
+    assert answers == ["declined", "accepted", "accepted"]
+    with pytest.raises(services.UnableToChange, match="take no part"):
+        series.respond(activity=rows[1], scope="all", profile=make_user().profile, response="accepted", now=NOW)
+
+
+def test_people_of_all_occurrences(anna, boris):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    rows = occurrences(head)
+    with heard(activity_changed) as changes:
+        series.add_participant(activity=rows[1], scope="all", profile=boris, by=anna, now=NOW)
+    assert ids_of(changes) == [head.pk]
+    assert Participant.objects.filter(profile=boris).count() == 4
+    series.edit(activity=rows[2], scope="this", by=anna, now=NOW, owner=boris)
+    series.remove_participant(activity=rows[1], scope="all", profile=boris, by=anna, now=NOW)
+    assert Participant.objects.get(profile=boris).activity == rows[2]
+    with pytest.raises(services.UnableToChange, match="Organizer takes part"):
+        series.remove_participant(activity=rows[1], scope="all", profile=anna, by=anna, now=NOW)
+
+
+# --- What people do: this and following ----------------------------------------------------------------------------
+
+
+def part_after(head: Activity) -> Activity:
+    """Return the head of the series that was split off."""
+    return Activity.every.exclude(pk=head.pk).get(is_series=True)
+
+
+def test_a_change_of_this_and_following_splits_the_series(anna, boris):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=6", participants=[boris])
+    head.tags.add(make_tag(owner=anna))
+    rows = occurrences(head)
+    series.set_status(activity=rows[5], scope="this", by=anna, now=NOW, status="completed", result="Done")
+    series.edit(activity=rows[4], scope="this", by=anna, now=NOW, subject="With cake", start=week(4, hour=14))
+    with heard(series_split) as splits, heard(activity_changed) as changes:
+        series.edit(activity=rows[3], scope="following", by=anna, now=NOW, subject="Late stand-up", location="Room 5")
+    part = part_after(head)
+    assert [row.pk for row in occurrences(head)] == [row.pk for row in rows[:3]]
+    assert [row.pk for row in occurrences(part)] == [row.pk for row in rows[3:]]
+    assert [row.subject for row in occurrences(part)] == ["Late stand-up", "With cake", "Late stand-up"]
+    assert {row.subject for row in occurrences(head)} == {"Stand-up"}
+    assert occurrences(part)[1].start == week(4, hour=14)
+    assert occurrences(part)[2].result == "Done"
+    assert (part.start, part.due) == (week(3), week(3, hour=10))
+    assert part.participants.count() == 2
+    assert part.tags.count() == 1
+    assert Activity.every.get(pk=head.pk).series.recurrence[0].startswith("RRULE:FREQ=WEEKLY;UNTIL=202603")
+    assert part.series.recurrence == ["RRULE:FREQ=WEEKLY;COUNT=3"]
+    assert [(told["head"], told["new_head"], told["moved"]) for told in splits] == [
+        (head, part, [row.pk for row in rows[3:]])
+    ]
+    assert set(ids_of(changes)) == {head.pk, part.pk}
+    assert (changed_fields(head), changed_fields(part)) == ({"when"}, {"subject", "location"})
+
+
+def test_from_the_first_occurrence_on_is_all(anna):
+    head = make_series(anna)
+    series.edit(activity=occurrences(head)[0], scope="following", by=anna, now=NOW, subject="Daily")
+    assert Series.objects.count() == 1
+    assert {row.subject for row in occurrences(head)} == {"Daily"}
+
+
+def test_later_from_now_on(anna):
+    head = make_series(anna, *DAILY)
+    rows = occurrences(head)
+    series.edit(activity=rows[10], scope="following", by=anna, now=NOW, start=rows[10].start + timedelta(hours=2))
+    part = part_after(head)
+    assert {row.start.hour for row in occurrences(head)} == {9}
+    assert {row.start.hour for row in occurrences(part)} == {11}
+    assert [row.pk for row in occurrences(part)][:300] == [row.pk for row in rows[10:310]]
+
+
+def test_another_rule_from_now_on(anna):
+    head = make_series(anna, *DAILY)
+    rows = occurrences(head)
+    series.edit(activity=rows[7], scope="following", by=anna, now=NOW, lines=["RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=3"])
+    part = part_after(head)
+    assert originals(part) == [week(1) + timedelta(days=2, weeks=number) for number in range(3)]
+    assert [row.pk for row in occurrences(head)] == [row.pk for row in rows[:7]]
+
+
+@pytest.mark.rule("R16")
+def test_an_all_day_series_is_split_by_its_days(anna):
+    day = date(2026, 3, 9)
+    head = make_series(anna, "RRULE:FREQ=DAILY;COUNT=4", days=(day, day), time_zone="Pacific/Auckland")
+    series.edit(activity=occurrences(head)[2], scope="following", by=anna, now=NOW, subject="Holidays")
+    part = part_after(head)
+    assert [(row.start_date.day, row.subject) for row in [*occurrences(head), *occurrences(part)]] == [
+        (9, "Stand-up"), (10, "Stand-up"), (11, "Holidays"), (12, "Holidays"),
+    ]  # fmt: skip
+
+
+def test_what_google_does_not_know_splits_nothing(anna):
+    head = make_series(anna)
+    rows = occurrences(head)
+    series.edit(activity=rows[2], scope="following", by=anna, now=NOW, priority="high")
+    assert Series.objects.count() == 1
+    assert [row.priority for row in occurrences(head)[:4]] == ["medium", "medium", "high", "high"]
+    series.extend_horizon(now=NOW + timedelta(weeks=3))
+    assert occurrences(head)[-1].priority == "high"
+
+
+@pytest.mark.rule("R6")
+def test_a_participant_changes_what_google_does_not_know_from_now_on(anna, boris, closed_head):
+    head = make_series(boris, participants=[anna])
+    series.edit(activity=occurrences(head)[2], scope="following", by=anna, now=NOW, owner=anna, category="paperwork")
+    assert [row.owner for row in occurrences(head)[:4]] == [boris, boris, anna, anna]
+
+
+def test_people_from_now_on(anna, boris):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=4")
+    series.add_participant(activity=occurrences(head)[2], scope="following", profile=boris, by=anna, now=NOW)
+    part = part_after(head)
+    assert Participant.objects.filter(profile=boris, activity__series=part.series).count() == 3
+    assert Participant.objects.filter(profile=boris).count() == 3
+    series.remove_participant(activity=occurrences(part)[1], scope="following", profile=boris, by=anna, now=NOW)
+    assert Participant.objects.filter(profile=boris).count() == 2
+
+
+def test_canceling_from_now_on(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=4")
+    series.set_status(activity=occurrences(head)[2], scope="following", by=anna, now=NOW, status="canceled")
+    assert {row.status for row in occurrences(head)} == {"not_started"}
+    assert {row.status for row in occurrences(part_after(head))} == {"canceled"}
+
+
+def test_what_is_skipped_goes_with_its_part(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=6", laid_out_from=week(0))
+    Activity.objects.filter(original_start__in=[week(1), week(4)]).delete()
+    series.skip(head.series, originals=[week(1), week(4)])
+    series.edit(activity=occurrences(head)[2], scope="following", by=anna, now=NOW, subject="Late")
+    assert originals(head) == [week(0), week(2)]
+    assert originals(part_after(head)) == [week(3), week(5)]
+
+
+def test_who_comes_too_late_is_told(anna):
+    head = make_series(anna)
+    row = occurrences(head)[3]
+    series.stop_repeating(activity=row, by=anna, now=NOW)
+    with pytest.raises(services.UnableToChange, match="does not repeat any more"):
+        series.edit(activity=row, scope="all", by=anna, now=NOW, subject="Daily")
+
+
+# --- Deleting and restoring ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R14")
+def test_a_deleted_series_is_listed_once_and_comes_back_as_it_was(anna, client_of_anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=4")
+    rows = occurrences(head)
+    now = timezone.now()
+    series.delete(activity=rows[1], scope="this", by=anna, now=now - timedelta(hours=1))
+    with heard(activity_changed) as changes:
+        series.delete(activity=rows[2], scope="all", by=anna, now=now)
+    assert ids_of(changes) == [head.pk]
+    assert not Activity.objects.present().exists()
+    page = client_of_anna.get("/activities/deleted/").content.decode()
+    assert page.count("/restore/") == 1
+    assert f"/activities/{head.pk}/restore/" in page
+
+    answer = client_of_anna.post(f"/activities/{head.pk}/restore/")
+    assert client_of_anna.get(answer.url).status_code == 200
+    assert [row.pk for row in Activity.objects.present().order_by("original_start")] == [
+        rows[0].pk, rows[2].pk, rows[3].pk,
+    ]  # fmt: skip
+    series.restore(head=head, by=anna, now=now)  # Once more does nothing.
+    assert FieldChange.objects.filter(activity=head, field="restored").count() == 1
+
+
+@pytest.mark.rule("R14")
+def test_deleting_this_and_following_ends_the_series_before_and_can_be_taken_back(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=4")
+    rows = occurrences(head)
+    series.delete(activity=rows[2], scope="following", by=anna, now=NOW)
+    assert [row.pk for row in Activity.objects.present()] == [rows[0].pk, rows[1].pk]
+    part = part_after(head)
+    assert part.deleted_at == NOW
+    assert list(Activity.every.restorable_by(anna, now=NOW)) == [part]
+    series.restore(head=part, by=anna, now=NOW)
+    assert Activity.objects.present().count() == 4
+
+
+@pytest.mark.rule("R14")
+def test_nobody_else_deletes_or_restores_a_series(anna, boris):
+    head = make_series(anna, participants=[boris])
+    for scope in series.SCOPES:
+        with pytest.raises(services.UnableToChange, match="Only the Organizer"):
+            series.delete(activity=occurrences(head)[1], scope=scope, by=boris, now=NOW)
+    series.delete(activity=occurrences(head)[1], scope="all", by=anna, now=NOW)
+    with pytest.raises(services.UnableToChange, match="Only the Organizer"):
+        series.restore(head=head, by=boris, now=NOW)
+    assert not Activity.every.restorable_by(boris, now=NOW).exists()
+
+
+@pytest.mark.rule("R14")
+def test_after_30_days_a_deleted_series_is_gone_altogether(anna):
+    head, other = make_series(anna), make_series(anna, "RRULE:FREQ=DAILY;COUNT=250")
+    series.delete(activity=occurrences(head)[1], scope="all", by=anna, now=NOW)
+    series.delete(activity=occurrences(other)[1], scope="all", by=anna, now=NOW)
+    later = NOW + timedelta(days=31)
+    while retention.erase_deleted(now=later):
+        pass
+    assert not Activity.every.exists()
+    assert not Series.objects.exists()
+
+
+@pytest.mark.rule("R14")
+def test_an_occurrence_erased_after_30_days_is_not_laid_out_again(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    series.delete(activity=occurrences(head)[1], scope="this", by=anna, now=NOW)
+    assert retention.erase_deleted(now=NOW + timedelta(days=31)) == 1
+    series.lay_out(Series.objects.get(), now=NOW)
+    assert originals(head) == [week(0), week(2)]
+
+
+@pytest.mark.rule("R14")
+def test_a_series_that_google_may_still_hold_is_not_erased(anna):
+    head = make_series(anna)
+    calendar = make_calendar(anna)
+    EventLink.objects.create(calendar=calendar, event_id="e1", activity=head, series=head.series, state="linked")
+    series.delete(activity=occurrences(head)[0], scope="all", by=anna, now=NOW)
+    while retention.erase_deleted(now=NOW + timedelta(days=31)):
+        pass
+    assert Activity.every.get().pk == head.pk
+    assert Series.objects.exists()
+
+
+# --- Beginning and ending to repeat --------------------------------------------------------------------------------
+
+
+def test_a_single_activity_becomes_the_first_occurrence(anna, boris):
+    activity = make_activity(by=anna, participants=[boris], location="Room 4", now=NOW)
+    activity.tags.add(make_tag(owner=anna))
+    services.set_status(activity=activity, by=anna, status="completed", result="Done", now=NOW)
+    uid = Activity.objects.get().uid
+    with heard(series_made) as said:
+        head = series.repeat(activity=activity, lines=["RRULE:FREQ=WEEKLY;COUNT=3"], by=anna, now=NOW)
+
+    assert [(values["head"], values["occurrence"]) for values in said] == [(head, activity)]
+    rows = occurrences(head)
+    assert rows[0].pk == activity.pk
+    assert [row.status for row in rows] == ["completed", "not_started", "not_started"]
+    assert {row.location for row in rows} == {"Room 4"}
+    assert Participant.objects.filter(profile=boris).count() == 4
+    assert head.tags.count() == 1
+    assert Activity.every.get(pk=head.pk).uid == uid  # What Google's event knows it by.
+    assert Activity.every.get(pk=activity.pk).uid != uid
+    assert (changed_fields(head), changed_fields(activity)) == ({"when"}, {"status", "result"})
+    with pytest.raises(services.UnableToChange, match="repeats already"):
+        series.repeat(activity=activity, lines=DAILY, by=anna, now=NOW)
+
+
+def test_it_begins_on_the_first_day_that_fits(anna):
+    head = series.repeat(
+        activity=make_activity(by=anna, now=NOW), lines=["RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=2"], by=anna, now=NOW
+    )
+    assert [row.start for row in occurrences(head)] == [week(0) + timedelta(days=2), week(1) + timedelta(days=2)]
+    made = make_series(anna, "RRULE:FREQ=WEEKLY;BYDAY=TU,TH;COUNT=2")
+    assert [row.start for row in occurrences(made)] == [week(0) + timedelta(days=1), week(0) + timedelta(days=3)]
+
+
+@pytest.mark.rule("R14")
+def test_one_stays_when_it_repeats_no_more(anna):
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=4", location="Room 4")
+    rows = occurrences(head)
+    series.set_status(activity=rows[0], scope="this", by=anna, now=NOW, status="completed", result="Done")
+    uid = head.uid
+    with heard(series_ended) as said:
+        stays = series.stop_repeating(activity=rows[2], by=anna, now=NOW)
+
+    assert [(values["head"], values["activity"]) for values in said] == [(head, rows[2])]
+    assert (stays.series, stays.original_start, stays.start, stays.uid) == (None, None, week(2), uid)
+    assert {row.pk for row in Activity.objects.present()} == {rows[0].pk, rows[2].pk}
+    assert "when" in changed_fields(stays)
+    assert FieldChange.objects.filter(activity=stays, field="created").exists()
+    assert [row.pk for row in Activity.every.restorable_by(anna, now=NOW)] == [head.pk]
+    series.restore(head=head, by=anna, now=NOW)
+    assert originals(head) == [week(1), week(3)]
+
+
+# --- The Feed and the administration -------------------------------------------------------------------------------
+
+
+def test_the_feed_of_an_occurrence_tells_of_the_series_as_well(anna):
+    head = make_series(anna)
+    row = occurrences(head)[1]
+    series.edit(activity=row, scope="this", by=anna, now=NOW, location="Kitchen")
+    series.edit(activity=row, scope="all", by=anna, now=NOW + timedelta(minutes=1), lines=["RRULE:FREQ=WEEKLY;COUNT=9"])
+    words = [line.words for line in feed.lines_of(row, zone=anna.zone)]
+    assert words == ["changed how it repeats", "set Location to “Kitchen”", "made this activity"]
+
+
+def test_heads_are_no_activities_of_the_administration(anna):
+    anna.user.is_staff = anna.user.is_superuser = True
+    anna.user.save()
+    client = Client()
+    client.force_login(anna.user)
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    page = client.get("/admin/activities/activity/").content.decode()
+    assert page.count("Stand-up") == 3
+    assert f"/activity/{head.pk}/" not in page
+    assert client.get("/admin/activities/series/").status_code == 200
+    assert "created" in client.get("/admin/activities/fieldchange/").content.decode()
+
+
+def test_a_tag_changed_in_the_administration_announces_a_series_once(anna):
+    anna.user.is_staff = anna.user.is_superuser = True
+    anna.user.save()
+    client = Client()
+    client.force_login(anna.user)
+    head, tag = make_series(anna), make_tag(kind="public")
+    services.add_tag(activity=head, tag=tag, by=anna)
+    with heard(activity_changed) as changes:
+        client.post(f"/admin/activities/tag/{tag.pk}/delete/", {"post": "yes"})
+    assert ids_of(changes) == [head.pk]

@@ -99,7 +99,7 @@ def test_what_could_not_be_synchronized_says_so_with_the_next_step(google, annas
 
     assert EventLink.objects.get().retry_at
     assert (found.state, found.title) == ("parked", "Could not be synchronized")
-    assert "Synchronize now tries at once" in found.next_step
+    assert "Retry tries at once" in found.next_step
 
 
 def test_never_sent_because_it_is_canceled(annas, activity, anna):

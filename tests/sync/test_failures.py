@@ -44,21 +44,6 @@ def test_expired_access_tokens_are_refreshed_and_kept(google, anna, annas):
 
 
 @pytest.mark.rule("R20")
-@pytest.mark.parametrize("status", [429, 500, 503])
-def test_a_passing_trouble_is_waited_out(google, anna, annas, status, monkeypatch):
-    from sync.google.gateway import CalendarGateway
-
-    monkeypatch.setitem(CalendarGateway.__init__.__kwdefaults__, "sleep", lambda _seconds: None)
-    tagged(anna)
-    google.fail(status=status, reason="backendError", path="/events", times=2)
-
-    session = synchronize(annas)
-
-    assert session.status == "succeeded"
-    assert len(google.person("anna@northfold.example").events()) == 1
-
-
-@pytest.mark.rule("R20")
 def test_a_calendar_that_is_gone_deletes_nothing(google, anna, annas):
     activity = tagged(anna)
     synchronize(annas)

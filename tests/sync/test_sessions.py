@@ -101,10 +101,11 @@ def test_whoever_sees_that_a_session_has_ended_can_start_the_next(google, anna, 
 
 @pytest.mark.rule("R18")
 def test_a_reading_that_was_cut_off_goes_on_where_it_stopped(google, anna, annas, monkeypatch):
+    from sync import sessions
     from sync.google import gateway
 
     monkeypatch.setitem(gateway.CalendarGateway.list_events.__kwdefaults__, "page_size", 2)
-    monkeypatch.setattr(gateway, "ATTEMPTS", 1)
+    monkeypatch.setattr(sessions, "PAUSES", ())
     for number in range(5):
         google.person("anna@northfold.example").create_event({"summary": f"Visit {number}", **TEN})
     google.fail(status=503, reason="backendError", path=r"/events$", skip=1, times=1)

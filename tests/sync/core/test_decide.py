@@ -132,8 +132,15 @@ def test_leaving_the_selection_freezes_once_and_qualifying_again_reads_afresh():
         pytest.param(Answer("accepted", "accepted", "needs_action"), [], id="the-same"),
         pytest.param(Answer("accepted", "needs_action", "needs_action"), ["AnswerInGoogle"], id="given-here"),
         pytest.param(Answer("needs_action", "tentative", "needs_action"), ["AnswerHere"], id="given-in-google"),
-        pytest.param(Answer("accepted", "declined", "needs_action", TEN, NINE), ["AnswerInGoogle"], id="later-here"),
-        pytest.param(Answer("accepted", "declined", "needs_action", NINE, TEN), ["AnswerHere"], id="later-in-google"),
+        pytest.param(
+            Answer("accepted", "declined", "needs_action", TEN, NINE), ["GaveWay", "AnswerInGoogle"], id="later-here"
+        ),
+        pytest.param(
+            Answer("accepted", "declined", "needs_action", NINE, TEN), ["GaveWay", "AnswerHere"], id="later-in-google"
+        ),
+        pytest.param(
+            Answer("accepted", "declined", "needs_action", google_at=TEN), ["AnswerHere"], id="nobody-answered-here"
+        ),
         pytest.param(Answer("accepted", "needs_action", None), ["AnswerInGoogle"], id="first-met-answered-here"),
         pytest.param(Answer("needs_action", "accepted", None), ["AnswerHere"], id="first-met-answered-there"),
         pytest.param(Answer(None, "accepted", "accepted"), [], id="takes-no-part-here"),
@@ -181,6 +188,116 @@ def test_a_persons_own_answer_flows_in_their_own_session(answer, expected, stand
 )  # fmt: skip
 def test_deleting_and_canceling(here, google, standing, expected):
     assert kinds(decide(here, google, standing)) == expected
+
+
+UNMET = Reason(False, "It carries no private tag of yours.", "R1c")
+
+
+@pytest.mark.rule("R4", "R14")
+def test_what_leaves_the_selection_says_why_even_if_its_event_is_gone():
+    out = replace(ORGANIZER, unmet=UNMET)
+    assert decide(half(), half(presence=CANCELED), out) == [core.Freeze("R1c", UNMET.text)]
+    assert decide(half(), half(presence=CANCELED), replace(out, is_frozen=True)) == []
+    assert decide(half(), half(presence=CANCELED), replace(out, is_organizer=False)) == []
+
+
+@pytest.mark.rule("R12")
+def test_who_was_added_in_google_comes_even_while_our_own_change_of_the_list_waits():
+    here = half(replace(AGREED, people=frozenset({ANNA, BORIS, CLARA})))
+    google = half(replace(AGREED, people=frozenset({ANNA, 4})))
+    actions = decide(here, google, replace(ORGANIZER, are_guests_cut=True))
+    assert kinds(actions) == ["Hold", "UpdateHere"]
+    assert actions[1].patch == {"people": {ANNA, BORIS, CLARA, 4}}
+
+
+@pytest.mark.rule("R12")
+def test_a_list_that_google_cut_stays_the_base_of_who_is_not_on_it():
+    shown = replace(AGREED, people=frozenset({ANNA}))
+    base_here, base_google = agreed_after(half(), half(shown), is_organizer=True, are_guests_cut=True)
+    assert base_here.people == base_google.people == {ANNA, BORIS}
+    assert decide(Half(AGREED, base_here), Half(shown, base_google), ORGANIZER)[0].patch == {"people": {ANNA}}
+    off = half(replace(AGREED, people=frozenset({ANNA})))
+    base_here, _base_google = agreed_after(off, half(shown), is_organizer=True, are_guests_cut=True)
+    assert BORIS in base_here.people  # Taken off here; that still waits to be sent.
+
+
+@pytest.mark.rule("R12", "R14")
+def test_a_list_that_google_cut_does_not_outlive_a_deletion_here():
+    shown = half(replace(AGREED, people=frozenset({ANNA})))
+    actions = decide(half(presence=DELETED), shown, replace(ORGANIZER, are_guests_cut=True))
+    assert kinds(actions) == ["RemoveInGoogle", "Detach"]
+
+
+@pytest.mark.rule("R14")
+def test_how_a_copy_is_shown_does_not_outlive_a_deletion_and_is_in_the_journal():
+    free = half(replace(AGREED, show_as_free=True))
+    actions = decide(half(presence=DELETED), free, ORGANIZER)
+    assert kinds(actions) == ["GaveWay", "RemoveInGoogle", "Detach"]
+    assert (actions[0].name, actions[0].google, actions[0].kept) == ("show_as_free", True, Side.HERE)
+    assert kinds(decide(free, half(presence=CANCELED), ORGANIZER)) == ["CancelHere", "Detach"]
+
+
+@pytest.mark.rule("R14")
+def test_what_was_kept_in_google_keeps_its_base_for_the_day_it_is_set_back():
+    kept = replace(ORGANIZER, agreed_presence=CANCELED)
+    gone, moved = half(presence=CANCELED), half(MOVED)
+    assert decide(gone, moved, kept) == []
+    base_here, base_google = agreed_after(gone, moved, is_organizer=True)
+    back = decide(Half(AGREED, base_here), Half(MOVED, base_google), kept)
+    assert [action.patch for action in back] == [{"when": MOVED.when}]
+
+
+@pytest.mark.rule("R6", "R14")
+def test_only_the_organizer_sets_back_and_only_what_google_lets_them():
+    gone = replace(ORGANIZER, is_detached=True, agreed_presence=CANCELED)
+    foreign = decide(half(), half(presence=CANCELED), replace(gone, foreign=frozenset({"status"})))
+    assert kinds(foreign) == ["GaveWay", "CancelHere"]
+    assert decide(half(), half(presence=CANCELED), replace(gone, why_read_only="Google has locked this event.")) == []
+
+
+@pytest.mark.rule("R5", "R14")
+def test_a_cancellation_on_its_way_does_not_become_agreed_in_a_guests_session():
+    gone, there = half(presence=CANCELED), half()
+    assert core.agreed_presence_after(gone, there, GUEST) is PRESENT
+    assert core.agreed_presence_after(gone, there, ORGANIZER) is CANCELED
+    assert core.agreed_presence_after(gone, half(presence=CANCELED), GUEST) is CANCELED
+    assert core.agreed_presence_after(half(), there, replace(GUEST, agreed_presence=CANCELED)) is PRESENT
+
+
+@pytest.mark.rule("R10")
+def test_nobody_answers_an_event_that_is_being_removed():
+    answered = replace(ORGANIZER, answer=Answer("accepted", "needs_action", "needs_action"))
+    assert kinds(decide(half(presence=CANCELED), half(), answered)) == ["RemoveInGoogle", "Detach"]
+    answered = replace(answered, is_detached=True)
+    assert kinds(decide(half(), half(), answered)) == ["Reread"]
+
+
+@pytest.mark.rule("R7", "R11")
+def test_a_person_added_on_one_side_and_taken_off_on_the_other_is_in_the_journal():
+    here = Half(AGREED, replace(AGREED, people=frozenset({ANNA})))
+    google = Half(replace(AGREED, people=frozenset({ANNA})), AGREED)
+    actions = decide(here, google, ORGANIZER)
+    assert kinds(actions) == ["GaveWay", "UpdateHere"]
+    assert actions[0].rule == "R11"
+
+
+@pytest.mark.rule("R5", "R6")
+def test_handed_over_what_the_former_organizer_had_not_sent_gives_way_and_is_kept():
+    """Boris takes over; Anna had moved it here, Clara joined in Google. Nothing is silently reverted (R5)."""
+    anna_moved, clara_came = half(MOVED), half(replace(AGREED, people=AGREED.people | {CLARA}))
+    took_over = Standing(is_organizer=True, foreign=frozenset({"when"}))
+    actions = decide(anna_moved, clara_came, took_over)
+    assert kinds(actions) == ["GaveWay", "UpdateHere"]
+    assert (actions[0].name, actions[0].here, actions[0].rule) == ("when", MOVED.when, "R6")
+    assert actions[1].patch == {"when": AGREED.when, "people": {ANNA, BORIS, CLARA}}
+
+
+@pytest.mark.rule("R5")
+def test_handed_over_in_a_guests_session_before_nothing_of_it_is_lost():
+    here, google = half(RENAMED), half(MOVED)
+    base_here, base_google = agreed_after(here, google, is_organizer=False)
+    took_over = Standing(is_organizer=True)
+    assert decide(Half(RENAMED, base_here), Half(MOVED, base_google), took_over) == decide(here, google, took_over)
 
 
 # --- Properties --------------------------------------------------------------------------------------------------
@@ -270,7 +387,11 @@ def test_without_the_right_nothing_but_ones_own_copy_is_written(pair):
 def test_a_guests_session_keeps_the_base_of_what_differs(pair):
     here, google = pair
     base_here, base_google = agreed_after(here, google, is_organizer=False)
-    for name in FIELDS:
+    for person in base_here.people | base_google.people | here.now.people | google.now.people:
+        is_agreed = (person in here.now.people) is (person in google.now.people)
+        for after, before, now in ((base_here, here.base, here.now), (base_google, google.base, google.now)):
+            assert (person in after.people) is (person in (now if is_agreed else before).people)
+    for name in core.MERGED:
         if getattr(here.now, name) == getattr(google.now, name):
             assert getattr(base_here, name) == getattr(here.now, name)
         else:
