@@ -505,13 +505,13 @@ def has_local_work(rows: Collection[Activity]) -> set[int]:
     """
     Return the ids of the occurrences on which somebody here worked: what a person changed, and how it went (R15).
 
-    Answers do not count, and neither does what was deleted.
+    Answers and reminders do not count, and neither does what was deleted.
     """
     rows = [row for row in rows if row.deleted_at is None]
     in_hand = (Activity.Status.COMPLETED, Activity.Status.IN_PROGRESS)
     found = {row.pk for row in rows if row.status in in_hand or row.result or row.result_details}
     edited = FieldChange.objects.filter(activity__in=[row.pk for row in rows], origin=FieldChange.Origin.PERSON)
-    edited = edited.exclude(field__in=["created", "restored", "response"])
+    edited = edited.exclude(field__in=["created", "restored", "response", "reminder"])
     return found | set(edited.values_list("activity_id", flat=True))
 
 
@@ -733,6 +733,33 @@ def respond(*, activity: Activity, scope: str, profile: Profile, response: str, 
     here = Participant.objects.filter(activity=occurrence, profile=profile).first()
     if here is None or here.response != response:  # It was answered otherwise, or they take part in this one alone.
         services.respond(activity=occurrence, profile=profile, response=response, now=now)
+
+
+@transaction.atomic
+def set_reminder(*, activity: Activity, scope: str, profile: Profile, minutes: int | None, now: datetime) -> None:
+    """
+    Set a participant's own reminder for an occurrence, for it and all that follow, or for all.
+
+    The Organizer's goes to Google (R10): from here on alone, it takes a series of its own.
+
+    :raises UnableToChange: if they take no part.
+    """
+    if not _is_of_more(activity, scope):
+        services.set_reminder(activity=activity, profile=profile, minutes=minutes, now=now)
+        return
+    head, occurrence = _locked_pair(activity)
+    if scope == FOLLOWING and head.organizer_id != profile.pk:
+        following = occurrences_of(_series_of(head)).filter(original_start__gte=_original_of(occurrence))
+        theirs = Participant.objects.filter(activity__in=following.values("pk"), profile=profile)
+        theirs.update(reminder_minutes=minutes)
+        return
+    if scope == FOLLOWING:
+        head = _split(head, at=_original_of(occurrence), by=profile, now=now)
+    person = Participant.objects.filter(activity=head, profile=profile).first()
+    if person is not None:
+        services.set_reminder(activity=head, profile=profile, minutes=minutes, now=now)
+        follow_participant(head, profile_id=profile.pk, before={"reminder_minutes": person.reminder_minutes})
+    services.set_reminder(activity=occurrence, profile=profile, minutes=minutes, now=now)
 
 
 @transaction.atomic
