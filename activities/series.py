@@ -29,7 +29,7 @@ from activities import recurrence, services
 from activities.models import Activity, FieldChange, Participant, Series, bounds_of_days
 from activities.recurrence import Pattern
 from activities.services import UnableToChange
-from activities.signals import series_ended, series_made, series_split
+from activities.signals import occurrences_left, series_ended, series_made, series_split
 
 logger = logging.getLogger(__name__)
 
@@ -421,6 +421,8 @@ def move_occurrences(former: Activity, *, to: Activity, since: datetime, now: da
     heads = Activity.every.locked().select_related("series").filter(pk__in=[former.pk, to.pk]).order_by("pk")
     by_pk = {head.pk: head for head in heads}
     former, to = by_pk[former.pk], by_pk[to.pk]
+    for head in (former, to):
+        _series_of(head).refresh_from_db()  # Somebody may have had the lock, and changed it.
     at_least = _begin_of_day(since, head=former)
     found = _locked(occurrences_of(_series_of(former)).filter(original_start__gte=at_least))
     skipped = [original for original in _skipped(_series_of(former)) if original >= at_least]
@@ -505,13 +507,13 @@ def has_local_work(rows: Collection[Activity]) -> set[int]:
     """
     Return the ids of the occurrences on which somebody here worked: what a person changed, and how it went (R15).
 
-    Answers do not count, and neither does what was deleted.
+    Answers and reminders do not count, and neither does what was deleted.
     """
     rows = [row for row in rows if row.deleted_at is None]
     in_hand = (Activity.Status.COMPLETED, Activity.Status.IN_PROGRESS)
     found = {row.pk for row in rows if row.status in in_hand or row.result or row.result_details}
     edited = FieldChange.objects.filter(activity__in=[row.pk for row in rows], origin=FieldChange.Origin.PERSON)
-    edited = edited.exclude(field__in=["created", "restored", "response"])
+    edited = edited.exclude(field__in=["created", "restored", "response", "reminder"])
     return found | set(edited.values_list("activity_id", flat=True))
 
 
@@ -641,6 +643,7 @@ def edit(
     if scope == FOLLOWING:
         at = _original_of(occurrence)
         if wanted or lines is not None or _concerns_google(head, values, by=by):
+            _refuse_foreign(head, by=by)
             head = _split(head, at=at, by=by, now=now)
             rows = occurrences_of(_series_of(head))
         else:
@@ -733,6 +736,33 @@ def respond(*, activity: Activity, scope: str, profile: Profile, response: str, 
     here = Participant.objects.filter(activity=occurrence, profile=profile).first()
     if here is None or here.response != response:  # It was answered otherwise, or they take part in this one alone.
         services.respond(activity=occurrence, profile=profile, response=response, now=now)
+
+
+@transaction.atomic
+def set_reminder(*, activity: Activity, scope: str, profile: Profile, minutes: int | None, now: datetime) -> None:
+    """
+    Set a participant's own reminder for an occurrence, for it and all that follow, or for all.
+
+    The Organizer's goes to Google (R10): from here on alone, it takes a series of its own.
+
+    :raises UnableToChange: if they take no part.
+    """
+    if not _is_of_more(activity, scope):
+        services.set_reminder(activity=activity, profile=profile, minutes=minutes, now=now)
+        return
+    head, occurrence = _locked_pair(activity)
+    if scope == FOLLOWING and head.organizer_id != profile.pk:
+        following = occurrences_of(_series_of(head)).filter(original_start__gte=_original_of(occurrence))
+        theirs = Participant.objects.filter(activity__in=following.values("pk"), profile=profile)
+        theirs.update(reminder_minutes=minutes)
+        return
+    if scope == FOLLOWING:
+        head = _split(head, at=_original_of(occurrence), by=profile, now=now)
+    person = Participant.objects.filter(activity=head, profile=profile).first()
+    if person is not None:
+        services.set_reminder(activity=head, profile=profile, minutes=minutes, now=now)
+        follow_participant(head, profile_id=profile.pk, before={"reminder_minutes": person.reminder_minutes})
+    services.set_reminder(activity=occurrence, profile=profile, minutes=minutes, now=now)
 
 
 @transaction.atomic
@@ -852,21 +882,18 @@ def turn_into_single(
     Activity.every.filter(pk__in=[row.pk for row in (occurrence, *alone)]).update(
         series=None, original_start=None, modified_at=timezone.now()
     )
-    _put_out_of_sight(head, by=by, now=now)
     known = head.uid
     Activity.every.filter(pk=head.pk).update(uid=uuid.uuid4())
     Activity.every.filter(pk=occurrence.pk).update(uid=known)
     occurrence = Activity.every.get(pk=occurrence.pk)
     _copy_changes(head, to=occurrence)
-    head = Activity.every.select_related("series").get(pk=head.pk)
+    _put_out_of_sight(head, by=by, now=now)
+    head.refresh_from_db()
+    left = list(Activity.every.filter(pk__in=staying))
+    if left:
+        occurrences_left.send(sender=Activity, head=head, activities=left)
     series_ended.send(sender=Activity, head=head, activity=occurrence)
-    return occurrence, list(Activity.every.filter(pk__in=staying))
-
-
-def why_not_splittable(*, activity: Activity, profile: Profile) -> str | None:
-    """Return why this person may change neither all occurrences nor some of them, or None if they may (R6)."""
-    head = Activity.every.filter(series=activity.series_id, is_series=True).first() if activity.series_id else None
-    return services.why_read_only(activity=head, profile=profile) if head else None
+    return occurrence, left
 
 
 def _is_of_more(activity: Activity, scope: str) -> bool:
@@ -988,8 +1015,7 @@ def _edit_series(
     if head.status != status:
         _follow_status(head, before=status, now=now)
     if moved is not None:
-        for row in re_place(series, old=old, old_columns=columns, now=now):
-            services.announce(row, by=by)
+        _tell_who_left(head, re_place(series, old=old, old_columns=columns, now=now), by=by)
 
 
 def _edit_occurrence(
@@ -1046,7 +1072,7 @@ def _moved(
     if lines is None:
         try:
             return moved, list(recurrence.moved(old, first=_first_of(moved), time_zone=moved.time_zone))
-        except recurrence.UnableToMove as error:
+        except (recurrence.UnableToMove, recurrence.UnreadableRule) as error:
             advice = _("Move this occurrence alone, or say how it repeats from now on.")
             raise UnableToChange(f"{error} {advice}") from error
     lines = [*lines, *(line for line in old.lines if line.upper().startswith("EXDATE"))]
@@ -1129,6 +1155,8 @@ def _first_that_fits(pattern: Pattern) -> date | datetime:
     once = re.sub(r";?(COUNT|UNTIL)=[^;]*", "", rules[0], flags=re.IGNORECASE) + ";COUNT=1"
     # The first start is an occurrence in any case; where it does not fit, the one that does is a second.
     hits = list(recurrence.starts(Pattern(pattern.first, pattern.time_zone, (once,))))
+    if not recurrence.happens_at(pattern, hits[-1]):  # It ends before.
+        return pattern.first
     return hits[-1] if isinstance(pattern.first, datetime) else hits[-1].date()
 
 
@@ -1160,9 +1188,9 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
     :raises UnableToChange: if its rule cannot be divided there.
     """
     series, pattern, before = _series_of(head), pattern_of(head), services.field_values(head)
-    if next(recurrence.starts(pattern, before=at), None) is None:
-        return head
     try:
+        if next(recurrence.starts(pattern, before=at), None) is None:
+            return head
         old_lines, new_lines = recurrence.before_cut(pattern, at=at), recurrence.from_cut(pattern, at=at)
     except (recurrence.UnreadableRule, recurrence.UnableToMove) as error:
         raise UnableToChange(f"{error} {_('Choose this occurrence or all.')}") from error
@@ -1189,6 +1217,13 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
     services.announce(head, by=by)
     services.announce(new_head, by=by)
     return new_head
+
+
+def _tell_who_left(head: Activity, left: list[Activity], *, by: Profile) -> None:
+    if left:
+        occurrences_left.send(sender=Activity, head=head, activities=left)
+    for row in left:
+        services.announce(row, by=by)
 
 
 def _put_out_of_sight(head: Activity, *, by: Profile | None, now: datetime) -> None:

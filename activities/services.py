@@ -304,6 +304,24 @@ def respond(*, activity: Activity, profile: Profile, response: str, now: datetim
 
 
 @transaction.atomic
+def set_reminder(*, activity: Activity, profile: Profile, minutes: int | None, now: datetime) -> None:
+    """
+    Set how many minutes before the start a participant is reminded; None is not at all. The Feed keeps it to itself.
+
+    :raises UnableToChange: if they take no part.
+    """
+    participant = Participant.objects.select_for_update().filter(activity=activity, profile=profile).first()
+    if participant is None:
+        raise UnableToChange(_("You take no part in this activity."))
+    if participant.reminder_minutes == minutes:
+        return
+    before, participant.reminder_minutes = participant.reminder_minutes, minutes
+    participant.save(update_fields=["reminder_minutes"])
+    FieldChange.objects.create(activity=activity, field="reminder", before=before, after=minutes, by=profile, at=now)
+    announce(activity, by=profile)
+
+
+@transaction.atomic
 def add_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | None = None) -> None:
     """
     Put a tag on an activity; of an occurrence, on its whole series (R1).

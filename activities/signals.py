@@ -18,6 +18,10 @@ series_made = Signal()
 # Arguments: head, activity (Activity).
 series_ended = Signal()
 
+# Occurrences with local work left their series, because it has no such days any more: they stay by themselves, and in
+# nobody's calendar elsewhere (R15). Arguments: head (Activity), activities (list of Activity).
+occurrences_left = Signal()
+
 # A series was split: these occurrences belong to the new head from now on.
 # Arguments: head, new_head (Activity), moved (list of Activity ids).
 series_split = Signal()

@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Profile
 from activities import services
 from activities.models import Activity, Participant
-from sync.core.snapshot import Days, load_when
+from sync.core.snapshot import Days, Repeating, dump_when, load_when
 from sync.models import SyncOutcome
 from sync.preview import PlannedAction
 
@@ -147,6 +147,8 @@ def _put_status(value: Any, activity: Activity, *, by: Profile, now: datetime) -
 def _when(value: dict[str, str]) -> dict[str, Any]:
     """Return the arguments of `services.edit` for a "when" of the journal."""
     when = load_when(value)
+    if isinstance(when, Repeating):  # Of a whole series.
+        return {"lines": list(when.lines), **_when(dump_when(when.first))}
     if isinstance(when, Days):
         return {"days": (when.first, when.last)}
     return {"start": when.start, "due": when.due, "time_zone": when.time_zone}

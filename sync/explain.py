@@ -45,8 +45,8 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
         step = "Open the set-up page, check the settings and save them."
         return Explanation("not_set_up", "Not set up", "late", next_step=step, calendar_login=account.login)
     calendar = SyncedCalendar.objects.filter(account=account).first()
-    link = EventLink.objects.filter(calendar=calendar, activity=activity).first()
-    reasons = _reasons(activity, profile, settings, link)
+    link = link_of(activity, calendar=calendar)
+    reasons = conditions(activity=activity, profile=profile, settings=settings, link=link)
     found = _of_link(link, activity, profile, reasons) if link else _of_activity(activity, profile, reasons)
     found.reasons, found.link = reasons, link
     found.calendar_login = account.login
@@ -55,6 +55,15 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
     found.conflicts = list(conflicts.unresolved(profile).filter(activity=activity).order_by("-id"))
     return found
+
+
+def link_of(activity: Activity, *, calendar: SyncedCalendar | None) -> EventLink | None:
+    """Return the link that ties an activity to this calendar: its own, else that of its whole series (R15)."""
+    links = EventLink.objects.filter(calendar=calendar).select_related("calendar__account")
+    own = links.filter(activity=activity).first()
+    if own or activity.series_id is None:
+        return own
+    return links.filter(activity__in=Activity.every.filter(series=activity.series_id, is_series=True)).first()
 
 
 def _is_there(link: EventLink) -> bool:
@@ -122,7 +131,8 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
     return Explanation("pending", "Not in Google yet", "open", next_step="The next session adds it.")
 
 
-def _reasons(activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
+def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
+    """Return every condition of R1 with whether it holds, and who organizes (R5)."""
     in_other = link is not None and link.google_calendar_id != settings.calendar_id
     facts = store.selected_for(activity, me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
     reasons = reasons_to_send(facts, window=Window(settings.sync_from, profile.time_zone))

@@ -90,6 +90,28 @@ def preview(*, calendar: SyncedCalendar, now: datetime, gateway: CalendarGateway
     return _Planner(run.gateway, settings=run.settings, calendar_id=calendar.pk, now=now).preview()
 
 
+def foresee(
+    *, calendar: SyncedCalendar, now: datetime, link: EventLink | None, activity_id: int | None
+) -> tuple[list[PlannedAction], bool]:
+    """
+    Return what the next session would do with one item as the database knows it, and whether it would ask Google first.
+
+    Google is not asked, and nothing is changed (R21).
+
+    :raises NotSetUp: if no session could run.
+    """
+    session = SyncSession(calendar=calendar, queued_at=now, started_at=now)
+    silent = PretendGoogle(calendar, read={}, now=now)
+    run = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=silent)
+    planner = _Planner(silent, settings=run.settings, calendar_id=calendar.pk, now=now)
+    item = _item_of(link) if link else _Item(activity_id=activity_id)
+    try:
+        planner.look_at([item], removes=True)
+    except NotReadYet:
+        return [], True
+    return _with_real_activities([*planner.actions, *planner.staying_out]), False
+
+
 @dataclass(frozen=True, slots=True)
 class _Item:
     """An event of the calendar, or an activity, that a session would look at."""
@@ -224,12 +246,13 @@ class _Planner:
         """Let the session's own code look at some items; what it has to ask Google first is read outside, and again."""
         while True:
             try:
-                self._pretend(some, removes=removes)
+                self.look_at(some, removes=removes)
                 return
             except NotReadYet as missing:
                 self._read_event(missing.event_id)
 
-    def _pretend(self, some: list[_Item], *, removes: bool) -> None:
+    def look_at(self, some: list[_Item], *, removes: bool) -> None:
+        """:raises NotReadYet: if Google has to be asked first."""
         with self._pretended() as run:
             self._observe(run, only={item.event[1] for item in some if item.event})
             run.removals_allowed = removes

@@ -10,8 +10,15 @@ from django.dispatch import receiver
 from accounts.models import ExternalAccount
 from accounts.signals import emails_changed
 from activities.models import Activity
-from activities.signals import activity_changed, asks_why_read_only, series_ended, series_made, series_split
-from sync import marks, rights
+from activities.signals import (
+    activity_changed,
+    asks_why_read_only,
+    occurrences_left,
+    series_ended,
+    series_made,
+    series_split,
+)
+from sync import marks, repeating, rights
 from sync.models import EventLink, Meeting
 
 
@@ -52,6 +59,12 @@ def link_what_is_left(*, head: Activity, activity: Activity, **_: Any) -> None:
     EventLink.objects.filter(activity=head).update(activity=activity, series=None)
     Meeting.objects.filter(activity=activity).delete()
     Meeting.objects.filter(activity=head).update(activity=activity)
+
+
+@receiver(occurrences_left)
+def let_them_stay_by_themselves(*, head: Activity, activities: list[Activity], **_: Any) -> None:
+    """What a shorter rule drops, with local work, is nobody's new event (R15)."""
+    repeating.leave(head, activities)
 
 
 @receiver(series_split)

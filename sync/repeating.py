@@ -463,37 +463,42 @@ def _re_place(run: Run, head: Activity, before: _Head) -> None:
     """The series takes place at other times: occurrences move along, those that the new rule drops leave it (R15)."""
     assert head.series is not None
     dropped = series.re_place(head.series, old=before.pattern, old_columns=before.columns, now=run.now)
-    _leave(run, dropped)
+    leave(head, dropped)
     moved_exceptions = EventLink.objects.filter(activity__series=head.series, activity__is_series=False)
     for link in moved_exceptions.select_related("activity").filter(calendar=run.calendar):
         if link.activity and facts_in(link).original_start not in (None, link.activity.original_start):
             _become_plain(run, head, link)
 
 
-def _leave(run: Run, dropped: Iterable[Activity]) -> None:
+def leave(head: Activity, dropped: Iterable[Activity]) -> None:
     """
     Let activities stay by themselves that were occurrences with local work, without anything in Google.
 
     A link says that their event is gone: so no session takes them for new ones and adds them.
     """
+    calendars = EventLink.objects.filter(activity=head).values_list("calendar", "google_calendar_id").distinct()
     for activity in dropped:
+        agreed = {"presence": store.presence_here(activity).value}
         links = EventLink.objects.filter(activity=activity)
         links.update(state=State.DETACHED, series=None, is_marked=False, retry_at=None, reason="", rule="")
         for link in links:
             link.event = {**link.event, "status": "cancelled"}
-            link.base_here = {**(link.base_here or {}), "presence": store.presence_here(activity).value}
+            link.base_here = {**(link.base_here or {}), **agreed}
             link.save(update_fields=["event", "base_here"])
-        if not links:
-            EventLink.objects.create(
-                calendar=run.calendar,
-                google_calendar_id=run.calendar.calendar_id,
-                event_id=f"dropped_{activity.uid.hex}",
+        there = {link.calendar_id for link in links}
+        EventLink.objects.bulk_create(
+            EventLink(
+                calendar_id=calendar,
+                google_calendar_id=google_calendar_id,
+                event_id=f"left_{activity.uid.hex}",
                 activity=activity,
                 state=State.DETACHED,
                 event={"status": "cancelled"},
-                base_here={"presence": store.presence_here(activity).value},
-                seen_in_read=run.calendar.complete_read,
+                base_here=agreed,
             )
+            for calendar, google_calendar_id in calendars
+            if calendar not in there
+        )
 
 
 def _become_plain(run: Run, head: Activity, link: EventLink) -> None:
@@ -547,6 +552,4 @@ def _stop_repeating(run: Run, head: Activity) -> Activity:
     first = rows.filter(original_start=head.series.first_start).first() or rows.order_by("original_start").first()
     if first is None:
         [first] = series.lay_out_these(head.series, originals=[head.series.first_start], now=run.now)
-    left, alone = series.turn_into_single(head, keeping=first, by=None, now=run.now)
-    _leave(run, alone)
-    return left
+    return series.turn_into_single(head, keeping=first, by=None, now=run.now)[0]

@@ -318,7 +318,7 @@ def load_activity(activity_id: int | None, *, lock: bool = False) -> Activity:
     :raises Activity.DoesNotExist: if there is none, or the link it was asked for has none.
     """
     rows = Activity.every.locked() if lock else Activity.every.select_related("organizer", "owner", "series")
-    return rows.prefetch_related("participants", "tags").get(pk=activity_id)
+    return rows.prefetch_related("participants", "tags").get(pk=activity_id)  # type: ignore[misc] # None finds nothing.
 
 
 def snapshot_here(activity: Activity, *, addresses: Mapping[int, str], organizer: int | None) -> Snapshot:

@@ -22,7 +22,7 @@ from accounts.http import UserRequest
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import conflicts as journal
-from sync import marks, removal
+from sync import explain, marks, removal
 from sync import preview as planning
 from sync import sessions as runs
 from sync import set_up as setting_up
@@ -235,7 +235,8 @@ def retry(request: UserRequest, outcome_id: int) -> HttpResponse:
     profile = request.user.profile
     own = SyncOutcome.objects.filter(session__calendar__account__profile=profile, action=SyncOutcome.Action.PARKED)
     outcome = get_object_or_404(own.select_related("activity"), pk=outcome_id)
-    _let_retry(EventLink.objects.filter(pk=outcome.link_id), activity=outcome.activity, profile=profile)
+    links = EventLink.objects.filter(pk=outcome.link_id) if outcome.link_id else EventLink.objects.none()
+    _let_retry(links, activity=outcome.activity, profile=profile)
     return synchronize_now(request)
 
 
@@ -245,8 +246,9 @@ def retry_activity(request: UserRequest, activity_id: int) -> HttpResponse:
     """Try an activity that could not be synchronized again, now (R19)."""
     profile = request.user.profile
     activity = get_object_or_404(Activity.objects.visible_to(profile), pk=activity_id)
-    own = EventLink.objects.filter(activity=activity, calendar__account__profile=profile)
-    _let_retry(own, activity=activity, profile=profile)
+    link = explain.link_of(activity, calendar=SyncedCalendar.objects.filter(account=profile.google_account).first())
+    links = EventLink.objects.filter(pk=link.pk) if link else EventLink.objects.none()
+    _let_retry(links, activity=activity, profile=profile)
     return synchronize_now(request)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -14,7 +13,7 @@ from activities.models import Activity, FieldChange, Participant
 from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
-from sync.core.decide import Presence, agreed_after, label_of
+from sync.core.decide import Presence, agreed_after, agreed_presence_after, label_of
 from sync.core.identity import Placed, meeting_key
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized, organizer_of_import
@@ -250,7 +249,6 @@ def settle_pair(
     state: str = "",
     reason: tuple[str, str] = ("", ""),
     revive: bool = False,
-    holds: bool = False,
     takes_back_declines: bool = False,
 ) -> None:
     """
@@ -288,13 +286,16 @@ def settle_pair(
             activity.save()
         google = store.snapshot_in_google(run, event, profiles, otherwise=pair.google.now)
         here_after = _patched(pair.here.now, to_here)
+        base_here: Snapshot | None
+        base_google: Snapshot | None
         base_here, base_google = agreed_after(
-            _half(pair.here, here_after), _half(pair.google, google), is_organizer=pair.standing.is_organizer
+            _half(pair.here, here_after),
+            _half(pair.google, google),
+            is_organizer=pair.standing.is_organizer,
+            are_guests_cut=pair.standing.are_guests_cut,
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         presence = _presence_after(pair, status, revive=revive)
-        if holds and pair.here.base and base_here:
-            base_here = replace(base_here, people=pair.here.base.people)
         keeps_base = False
         if revive or state or pair.link.state != EventLink.State.LINKED:
             base_here, base_google, keeps_base = pair.here.base, pair.google.base, True
@@ -682,7 +683,9 @@ def _import_words(activity: Activity, facts: EventFacts, run: Run) -> str:
 def _presence_after(pair: Pair, status: str | None, *, revive: bool) -> Presence:
     if revive:
         return Presence.PRESENT
-    return Presence.CANCELED if status == Activity.Status.CANCELED else pair.here.presence
+    if status == Activity.Status.CANCELED:
+        return Presence.CANCELED
+    return agreed_presence_after(pair.here, pair.google, pair.standing)
 
 
 def _declined_from(pair: Pair, response: str | None, state: str) -> str:

@@ -388,7 +388,9 @@ def _merge_people(
     ours_before = here.base.people if here.base else frozenset()
     theirs_before = google.base.people if google.base else frozenset()
     keep_here, keep_in_google = set(ours), set(theirs)
-    unsent, held, in_conflict = set(), set(), set()
+    unsent: set[int] = set()
+    held: set[int] = set()
+    in_conflict: set[int] = set()
     for person in ours ^ theirs:
         changed_in_google = (person in theirs) != (person in theirs_before)
         changed_here = (person in ours) != (person in ours_before)

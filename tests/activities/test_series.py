@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, connection
 from django.dispatch import Signal
 from django.test import Client
 from django.utils import timezone
@@ -16,7 +17,14 @@ from django.utils import timezone
 from accounts.models import Profile
 from activities import feed, series, services
 from activities.models import Activity, FieldChange, Participant, Series
-from activities.signals import activity_changed, asks_why_read_only, series_ended, series_made, series_split
+from activities.signals import (
+    activity_changed,
+    asks_why_read_only,
+    occurrences_left,
+    series_ended,
+    series_made,
+    series_split,
+)
 from sync import retention
 from sync.models import EventLink
 from tests.activities.conftest import CLOSED
@@ -575,11 +583,12 @@ def test_a_shorter_rule_drops_what_comes_after_but_for_local_work(anna):
     head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=5")
     rows = occurrences(head)
     series.set_status(activity=rows[4], scope="this", by=anna, now=NOW, status="completed", result="Done")
-    with heard(activity_changed) as changes:
+    with heard(activity_changed) as changes, heard(occurrences_left) as left:
         shown = series.edit(activity=rows[3], scope="all", by=anna, now=NOW, lines=["RRULE:FREQ=WEEKLY;COUNT=2"])
     assert shown.pk == rows[1].pk
     assert Activity.objects.get(pk=rows[4].pk).series is None
     assert set(ids_of(changes)) == {head.pk, rows[4].pk}
+    assert [values["activities"] for values in left] == [[rows[4]]]
 
 
 def test_canceling_all_spares_the_completed_and_reopening_spares_what_was_canceled_by_itself(anna):
@@ -872,14 +881,16 @@ def test_one_stays_when_it_repeats_no_more(anna):
     rows = occurrences(head)
     series.set_status(activity=rows[0], scope="this", by=anna, now=NOW, status="completed", result="Done")
     uid = head.uid
-    with heard(series_ended) as said:
+    with heard(series_ended) as said, heard(occurrences_left) as left:
         stays = series.stop_repeating(activity=rows[2], by=anna, now=NOW)
 
     assert [(values["head"], values["activity"]) for values in said] == [(head, rows[2])]
+    assert [(values["head"], values["activities"]) for values in left] == [(head, [rows[0]])]
     assert (stays.series, stays.original_start, stays.start, stays.uid) == (None, None, week(2), uid)
     assert {row.pk for row in Activity.objects.present()} == {rows[0].pk, rows[2].pk}
     assert "when" in changed_fields(stays)
     assert FieldChange.objects.filter(activity=stays, field="created").exists()
+    assert not FieldChange.objects.filter(activity=stays, field="deleted").exists()
     assert [row.pk for row in Activity.every.restorable_by(anna, now=NOW)] == [head.pk]
     series.restore(head=head, by=anna, now=NOW)
     assert originals(head) == [week(1), week(3)]
@@ -920,3 +931,64 @@ def test_a_tag_changed_in_the_administration_announces_a_series_once(anna):
     with heard(activity_changed) as changes:
         client.post(f"/admin/activities/tag/{tag.pk}/delete/", {"post": "yes"})
     assert ids_of(changes) == [head.pk]
+
+
+@pytest.mark.rule("R1")
+def test_show_in_calendar_saved_in_the_administration_is_that_of_all(anna):
+    anna.user.is_staff = anna.user.is_superuser = True
+    anna.user.save()
+    client = Client()
+    client.force_login(anna.user)
+    head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
+    row = occurrences(head)[1]
+    page = client.get(f"/admin/activities/activity/{row.pk}/change/")
+    form, people = page.context["adminform"].form, page.context["inline_admin_formsets"][0].formset
+    data = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    start, due = data.pop("start"), data.pop("due")
+    data |= {"start_0": start.date(), "start_1": start.time(), "due_0": due.date(), "due_1": due.time()}
+    data |= {f"participants-{name}": people.management_form[name].value() for name in people.management_form.fields}
+    for number, one in enumerate(people.forms):
+        values = {name: one[name].value() for name in one.fields}
+        data |= {f"participants-{number}-{name}": value for name, value in values.items() if value not in (None, False)}
+    answer = client.post(f"/admin/activities/activity/{row.pk}/change/", data | {"show_in_calendar": "on"})
+    assert answer.status_code == 302
+    assert Activity.every.filter(show_in_calendar=True).count() == 4
+    assert (changed_fields(row), changed_fields(head)) == (set(), {"show_in_calendar"})
+
+
+# --- Several at once -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_two_who_change_all_at_once_take_turns_and_nothing_is_made_twice(transactional_db):
+    anna = make_user("anna").profile
+    head = make_series(anna, "RRULE:FREQ=DAILY;COUNT=60")
+    row = occurrences(head)[5]
+    changes: list[Callable[[], object]] = [
+        lambda: series.edit(activity=row, scope="all", by=anna, now=NOW, start=row.start + timedelta(hours=2)),
+        lambda: series.edit(activity=row, scope="all", by=anna, now=NOW, subject="Daily"),
+        lambda: series.edit(activity=row, scope="this", by=anna, now=NOW, show_in_calendar=True),
+        lambda: services.add_tag(activity=row, tag=make_tag("Blue", kind="public"), by=anna),
+        lambda: series.lay_out(Series.objects.get(), now=NOW),
+    ]
+    errors: list[BaseException] = []
+
+    def run(change: Callable[[], object]) -> None:
+        try:
+            change()
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(change,)) for change in changes * 3]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [error for error in errors if not isinstance(error, IntegrityError)] == []  # The tag is there already.
+    found = occurrences(head)
+    assert len(found) == 60
+    assert {(one.subject, one.show_in_calendar, one.tags.count()) for one in found} == {("Daily", True, 1)}
+    assert {one.start.hour for one in found} == {11}  # Each wanted this one at eleven.
