@@ -243,7 +243,7 @@ def test_an_event_that_changed_meanwhile_is_not_removed_unseen(google, anna, pag
     assert not SyncedCalendar.objects.exclude(lease_by="").exists()
 
 
-@pytest.mark.rule("R18")
+@pytest.mark.rule("R18", "R4")
 def test_nothing_is_removed_while_a_session_runs(google, page, calendar, frozen):
     SyncedCalendar.objects.claim(calendar_id=calendar.pk, now=timezone.now())
 
