@@ -321,6 +321,7 @@ def test_each_field_can_take_the_other_value(anna, page, field, google, read, ex
     assert conflict.is_resolved
 
 
+@pytest.mark.rule("R11")
 def test_dismissing_leaves_the_value_that_was_kept(anna, page):
     activity = make_activity(by=anna, location="Room Vättern")
     conflict = conflict_about(activity, "location", calendar=make_calendar(anna), google="Room Mälaren", kept="here")
