@@ -482,7 +482,10 @@ class _Places:
         Activity.every.filter(pk__in=[row.pk for row in changed]).update(
             original_start=None, series=self.head.series, modified_at=timezone.now()
         )
-        Activity.every.bulk_update(changed, ["original_start", *_WHEN])
+        # All of these rows are there: it updates them, several times as fast as `bulk_update` does.
+        Activity.every.bulk_create(
+            changed, update_conflicts=True, unique_fields=["id"], update_fields=["original_start", *_WHEN]
+        )
 
     def _put(self, row: Activity, targets: Mapping[datetime, datetime]) -> bool:
         """Put one occurrence where it belongs; tell whether that is somewhere else than before."""

@@ -28,6 +28,7 @@ def ready(colleague: Colleague) -> Colleague:
     return colleague
 
 
+@pytest.mark.rule("R1")
 @pytest.mark.parametrize(("window", "name"), [(DESKTOP, "desktop"), (PHONE, "phone")], ids=["desktop", "phone"])
 def test_the_first_synchronization(arrive: Arrive, google: Emulator, window: dict[str, int], name: str):
     anna = arrive("anna", window=window, pictures_as=name)

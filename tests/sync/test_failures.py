@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import ExternalAccount
-from sync.models import SyncedCalendar
+from sync.models import EventLink, SyncedCalendar
 from tests.google import connect, synchronize
 from tests.sync.helpers import (
     change,
@@ -112,3 +112,25 @@ def test_an_account_deleted_during_a_session_stays_deleted(google, anna, annas):
 
     assert not stale.needs_reconnecting(reason="Too late.")
     assert ExternalAccount.objects.get().status == "disconnected"
+
+
+@pytest.mark.rule("R20")
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("insufficientPermissions", "Connect your Google account again"),
+        ("accessNotConfigured", "administrator"),
+        ("notACalendarUser", "Calendar"),
+    ],
+)
+def test_a_refusal_of_every_call_fails_the_session_with_the_next_step(google, anna, annas, reason, words):
+    activity = tagged(anna)
+    google.fail(status=403, reason=reason, path=r"/events$")
+
+    session = synchronize(annas)
+
+    assert (session.status, session.rule) == ("failed", "R20")
+    assert words in session.error
+    assert ExternalAccount.objects.get().status == "connected"
+    synchronize(annas)
+    assert EventLink.objects.get().activity == activity  # Nothing was lost by it.

@@ -11,6 +11,7 @@ from activities.models import FieldChange
 from tests.google import synchronize
 from tests.sync.helpers import (
     change,
+    invite_both,
     tagged,
 )
 
@@ -40,4 +41,20 @@ def test_a_first_synchronization_tells_nobody(google, anna, annas, boris):
     synchronize(annas)
 
     assert google.person("boris@northfold.example").events()
+    assert not google.mail.all()
+
+
+@pytest.mark.rule("R17")
+def test_what_came_from_google_tells_nobody(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    google.person("anna@northfold.example").edit(event["id"], {"location": "Room 9"})
+    google.mail.clear()
+    google.requests.clear()
+
+    synchronize(annas)
+    synchronize(boriss)
+
+    assert google.requests.writes() == []
     assert not google.mail.all()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import ExternalAccount
+from activities import services
 from activities.models import Activity
 from sync.models import EventLink
-from tests.google import connect, synchronize
+from tests.google import connect, sync_tag, synchronize
 from tests.sync.helpers import (
     TEN,
     assert_quiet,
@@ -105,3 +107,45 @@ def test_forgotten_links_resume_when_that_account_comes_back(google, anna, annas
     assert Activity.objects.count() == 1
     assert len(google.person("anna@northfold.example").events()) == 1
     assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R13", "R4")
+def test_what_was_added_and_does_not_qualify_any_more_is_linked_and_frozen(google, anna, annas, monkeypatch):
+    from sync import writing
+
+    class Killed(BaseException):
+        """The process ends here."""
+
+    def die(*_args: Any, **_values: Any) -> None:
+        raise Killed
+
+    activity = tagged(anna)
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "adopt", die)
+        with pytest.raises(Killed):
+            synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+
+    synchronize(annas)
+
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert EventLink.objects.get().state == "frozen"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13")
+def test_what_was_not_added_and_does_not_qualify_any_more_is_asked_about_once_and_forgotten(google, anna, annas):
+    activity = tagged(anna)
+    google.fail(status=403, reason="forbidden", method="POST", path="/events")
+    synchronize(annas)
+    link = EventLink.objects.get()
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    EventLink.objects.update(retry_at=timezone.now() - timedelta(seconds=1))
+    google.requests.clear()
+
+    synchronize(annas)
+
+    assert google.requests.count(method="GET", path=f"/events/{link.event_id}") == 1
+    assert google.requests.writes() == []
+    assert not EventLink.objects.exists()
+    assert google.person("anna@northfold.example").events() == []

@@ -380,6 +380,7 @@ def test_the_list_of_sessions_has_pages_and_asks_the_database_the_same_whatever_
     assert "Problem of 4." in text(page.get(SESSIONS + "?page=2"))
 
 
+@pytest.mark.rule("R19")
 def test_retry_marks_the_item_and_asks_for_a_session(page, anna, queued):
     calendar = make_calendar(anna)
     session = make_session(calendar, status=SyncSession.Status.WITH_PROBLEMS)

@@ -243,7 +243,7 @@ def test_an_event_that_changed_meanwhile_is_not_removed_unseen(google, anna, pag
     assert not SyncedCalendar.objects.exclude(lease_by="").exists()
 
 
-@pytest.mark.rule("R18")
+@pytest.mark.rule("R18", "R4")
 def test_nothing_is_removed_while_a_session_runs(google, page, calendar, frozen):
     SyncedCalendar.objects.claim(calendar_id=calendar.pk, now=timezone.now())
 
@@ -321,6 +321,7 @@ def test_each_field_can_take_the_other_value(anna, page, field, google, read, ex
     assert conflict.is_resolved
 
 
+@pytest.mark.rule("R11")
 def test_dismissing_leaves_the_value_that_was_kept(anna, page):
     activity = make_activity(by=anna, location="Room Vättern")
     conflict = conflict_about(activity, "location", calendar=make_calendar(anna), google="Room Mälaren", kept="here")

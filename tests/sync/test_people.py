@@ -46,7 +46,7 @@ def test_a_meeting_gets_exactly_the_guests_who_are_users(google, anna, annas, bo
     assert Activity.objects.visible_to(anna).exists()
 
 
-@pytest.mark.rule("R8", "R9")
+@pytest.mark.rule("R8", "R9", "R3")
 def test_a_participant_sees_it_after_their_own_session_and_nothing_is_doubled(google, anna, annas, boris, boriss):
     invite_both(google)
     synchronize(annas)
@@ -94,7 +94,7 @@ def test_without_an_organizer_who_synchronizes_the_participant_becomes_organizer
     assert "taken_over" in [outcome.action for outcome in session.outcomes.all()]
 
 
-@pytest.mark.rule("R5", "R7")
+@pytest.mark.rule("R5", "R7", "R10")
 def test_the_organizers_changes_travel_back_and_other_guests_stay_untouched(google, anna, annas, boris, boriss):
     event = invite_both(google)
     synchronize(annas)
@@ -165,7 +165,7 @@ def test_a_participants_pages_are_read_only_and_a_foreign_change_is_taken_back(g
     assert (kept.rule, kept.here, kept.google, kept.kept) == ("R6", "By an import", "Quarterly review", "google")
 
 
-@pytest.mark.rule("R6")
+@pytest.mark.rule("R6", "R2")
 def test_what_google_lets_nobody_here_change_comes_back(google, anna, annas):
     google.add_account("maria@partner.example")
     google.person("maria@partner.example").create_event(
@@ -336,3 +336,15 @@ def test_a_participant_sends_what_an_organizer_without_synchronization_made(goog
     taken = session.outcomes.get(action="taken_over")
     assert (taken.rule, taken.here, taken.google) == ("R5", clara.pk, anna.pk)
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R6")
+def test_what_is_not_collective_may_be_changed_by_whoever_may_open_it(google, anna, annas, boris):
+    activity = tagged(anna)
+    synchronize(annas)
+
+    change(activity, boris, subject="Renamed by a colleague")
+
+    assert counts(synchronize(annas)) == {"updated_in_google": 1}
+    [event] = google.person("anna@northfold.example").events()
+    assert event["summary"] == "Renamed by a colleague"

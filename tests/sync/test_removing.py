@@ -58,7 +58,7 @@ def test_a_completed_activity_stays_completed(google, anna, annas):
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R13", "R14")
+@pytest.mark.rule("R13", "R14", "R10")
 def test_canceling_here_deletes_the_event_and_setting_it_back_returns_it_once(google, anna, annas):
     activity = tagged(anna)
     synchronize(annas)
@@ -310,3 +310,16 @@ def test_what_was_deleted_long_ago_is_erased_once_it_is_out_of_google(google, an
     assert retention.erase_deleted(now=later) == 1
     assert not Activity.objects.exists()
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14")
+def test_the_guard_does_not_ask_about_what_a_person_has_just_canceled(google, anna, annas):
+    activities = [tagged(anna, f"Visit {number}") for number in range(6)]
+    synchronize(annas)
+    for activity in activities:
+        services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+
+    session = synchronize(annas)
+
+    assert (session.status, counts(session)) == ("succeeded", {"removed_in_google": 6})
+    assert google.person("anna@northfold.example").events() == []

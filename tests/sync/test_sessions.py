@@ -22,7 +22,7 @@ from tests.sync.helpers import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
 
 
-@pytest.mark.rule("R19")
+@pytest.mark.rule("R19", "R20")
 def test_one_bad_item_is_parked_and_the_others_go_on(google, anna, annas):
     activities = [tagged(anna, f"Visit {number}") for number in range(3)]
     google.fail(status=403, reason="forbidden", method="POST", path="/events", times=1)

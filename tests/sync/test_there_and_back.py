@@ -39,7 +39,7 @@ def test_a_tagged_activity_becomes_an_event(google, anna, annas):
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R3", "R18")
+@pytest.mark.rule("R3", "R18", "R2")
 def test_an_event_becomes_a_tagged_activity(google, anna, annas):
     google.person("anna@northfold.example").create_event({"summary": "Dentist", "location": "Lund", **TEN})
 
@@ -77,7 +77,7 @@ def test_changes_travel_both_ways(google, anna, annas):
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R16")
+@pytest.mark.rule("R16", "R10")
 def test_all_day_activities_keep_their_days_both_ways(google, anna, annas):
     activity = tagged(anna, start=None, due=None, days=(date(2027, 3, 8), date(2027, 3, 10)))
     synchronize(annas)

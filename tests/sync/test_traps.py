@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -331,13 +331,15 @@ def test_a_right_that_is_lost_between_our_look_and_our_write(google, anna, annas
     synchronize(annas)
     activity = only_activity()
     change(activity, anna, subject="Fair, stand 12")
-    takes_it_back = {"guestsCanModify": False, "summary": "Fair, hall 3"}
+    takes_it_back = {"guestsCanModify": False, "location": "Hall 3"}
     google.interject(lambda: google.person(MARIA).edit(event["id"], takes_it_back), method="PATCH")
 
     session = synchronize(annas)
 
-    assert fresh(activity).subject == "Fair, hall 3"
-    assert session.outcomes.get(action="replaced").here == "Fair, stand 12"
+    assert session.status == "succeeded"
+    assert (fresh(activity).subject, fresh(activity).location) == ("Fair", "Hall 3")
+    kept = session.outcomes.get(action="replaced")
+    assert (kept.rule, kept.here) == ("R6", "Fair, stand 12")
     assert activity.google_organizer == MARIA
     assert_quiet(google, annas)
 
@@ -422,7 +424,8 @@ def test_an_invitation_storm_at_the_first_synchronization(google, anna, annas, b
 
 @pytest.mark.rule("R12", "R19")
 @pytest.mark.parametrize("refusal", [{"status": 403, "reason": "forbidden"}, {"status": 400, "reason": "invalid"}])
-def test_a_patch_refused_once_and_lost_for_ever(google, anna, annas, refusal):
+@pytest.mark.parametrize("tried_again", ["in time", "when it changes"])
+def test_a_patch_refused_once_and_lost_for_ever(google, anna, annas, refusal, tried_again):
     activity = tagged(anna)
     synchronize(annas)
     change(activity, anna, subject="Renewal call, moved", location="Room 5")
@@ -434,14 +437,34 @@ def test_a_patch_refused_once_and_lost_for_ever(google, anna, annas, refusal):
     assert session.outcomes.get(action="parked").item == "Renewal call, moved"
     assert_quiet(google, annas)
     assert fresh(activity).subject == "Renewal call, moved"  # Nothing was taken back.
-    google.person(ANNA).edit(google.person(ANNA).events()[0]["id"], {"description": "Meanwhile"})
-    synchronize(annas)  # It changed, so it is tried at once.
+    if tried_again == "in time":
+        due = EventLink.objects.filter(retry_at__gt=timezone.now())
+        assert due.update(retry_at=timezone.now() - timedelta(seconds=1)) == 1
+    else:
+        google.person(ANNA).edit(google.person(ANNA).events()[0]["id"], {"description": "Meanwhile"})
+    synchronize(annas)
     [event] = google.person(ANNA).events()
-    assert (event["summary"], event["location"], fresh(activity).notes) == (
-        "Renewal call, moved",
-        "Room 5",
-        "Meanwhile",
-    )
+    assert (event["summary"], event["location"]) == ("Renewal call, moved", "Room 5")
+    assert fresh(activity).notes == event.get("description", "")
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R12", "R14")
+def test_a_deletion_of_what_changed_meanwhile(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    google.interject(lambda: google.person(ANNA).edit(event["id"], {"location": "Room 5"}), method="DELETE")
+    google.requests.clear()
+
+    session = synchronize(annas)
+
+    [deletion] = sent(google)
+    assert (deletion.method, deletion.if_match, deletion.status) == ("DELETE", event["etag"], 412)
+    assert (fresh(activity).deleted_at, fresh(activity).location) == (None, "Room 5")
+    assert session.outcomes.get(action="replaced").rule == "R14"
+    assert summaries(google) == ["Renewal call"]
     assert_quiet(google, annas)
 
 

@@ -75,7 +75,7 @@ def test_an_unknown_zone_falls_back_to_the_offset_and_is_named():
     assert mapping.unknown_zone(event) == "Nordic"
 
 
-@pytest.mark.rule("R16")
+@pytest.mark.rule("R16", "R12")
 def test_between_timed_and_all_day_the_other_kind_of_time_is_taken_back():
     days = mapping.patch_body({"when": Days(date(2026, 3, 9), date(2026, 3, 9))}, event=MEETING)
     assert days["start"] == {"date": "2026-03-09", "dateTime": None, "timeZone": None}
@@ -139,6 +139,7 @@ def test_only_the_nearest_pop_up_is_ours(overrides, minutes, expected):
      {"start": {"date": "0001-01-01"}, "end": {"date": "0001-01-02"}},
      {"start": {"dateTime": "2026-03-09T10:00:00Z"}, "end": {}}, {"start": {"dateTime": 7}, "end": {"dateTime": 8}}],
 )  # fmt: skip
+@pytest.mark.rule("R16")
 def test_an_event_without_usable_times_is_said_to_be_unreadable(broken):
     with pytest.raises(mapping.UnreadableEvent):
         mapping.when_of(broken, default_zone="UTC")

@@ -77,6 +77,7 @@ def test_what_google_shows_but_does_not_come_in(event):
         pytest.param(Roles(ANNA, BORIS, BORIS, True, {ANNA, BORIS}, True), ANNA, id="the-true-organizer-arrives"),
     ],
 )
+@pytest.mark.rule("R1")
 def test_who_organizes(roles, expected):
     assert people.organizer_of(roles).organizer == expected
     assert bool(people.organizer_of(roles).reason) is (expected != roles.organizer)
