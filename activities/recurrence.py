@@ -9,22 +9,27 @@ out, one that a day has twice is the first of the two. Nothing repeats beyond `L
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from heapq import merge
-from itertools import product
+from itertools import islice, product
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 LAST_YEAR = 2200
+_FIRST_YEAR = 1600  # Birthdays without a year are kept in 1604 by some.
+_FAR_YEAR = 8000  # Years after it, above all 9999 for “for ever”, are taken for it: there are years to move on to.
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 
 # What a rule may ask of us. Google's own page makes none that come near.
 _MOST_TEXT = 100_000  # Characters of all lines.
-_MOST_RULES = 10
-_MOST_TIMES_A_DAY = 24
+_MOST_RULES = 4
+_MOST_TIMES_A_DAY = 6
 _LARGEST_NUMBER = 9_999  # INTERVAL, COUNT.
 
 _LINE = re.compile(r"(RRULE|EXRULE|RDATE|EXDATE)((?:;[^:;]+)*):([!-~]+)", re.IGNORECASE)
@@ -77,15 +82,23 @@ def last_start(pattern: Pattern) -> datetime | None:
     """Return the last original start; None: it is endless, or every start is excepted. :raises UnreadableRule:"""
     if is_endless(pattern):
         return None
-    last = None
-    for last in starts(pattern):  # noqa: B007 - the last one is what is wanted
-        pass
-    return last
+    series = _read(pattern)
+    ends = [rule.until for rule in series.rules if rule.until]
+    if ends:  # The last one is rarely far from the end, and the begin may be: look there before anywhere else.
+        near = min(max(ends), datetime(LAST_YEAR, 12, 31, tzinfo=UTC)) - timedelta(days=400)
+        if found := _last(_starts(series, after=near)):
+            return found
+    return _last(_starts(series))
+
+
+def _last(moments: Iterator[datetime]) -> datetime | None:
+    last = deque(moments, maxlen=1)
+    return last[0] if last else None
 
 
 def happens_at(pattern: Pattern, original: datetime) -> bool:
     """Return whether this moment is an original start of the series. :raises UnreadableRule:"""
-    return next(starts(pattern, after=original), None) == original
+    return next(starts(pattern, after=original, before=original + timedelta(seconds=1)), None) == original
 
 
 def instance_suffix(original: datetime, *, all_day: bool) -> str:
@@ -161,6 +174,8 @@ def _rule_from(line: _RuleLine, clock: _Clock, at: datetime) -> str:
         ):
             if value != other and name not in line.parts:
                 parts[name] = str(value)
+        if rule.count is not None:  # Not everybody counts a first start that is not at the time of the rule.
+            parts |= {"COUNT": None, "UNTIL": f"{_last(rule.hits(clock)):%Y%m%dT%H%M%SZ}"}
     return line.with_parts(**parts)
 
 
@@ -192,21 +207,451 @@ def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: S
     """
     Return which occurrence of the new pattern an occurrence of the old one becomes, or None.
 
-    Itself, if it is still there; else the one as much later as the series now begins, by the clock on the wall; else
-    the one on the same day.
+    Where the series was moved as a whole (`moved`), the one that is as much later as the series now begins, by the
+    clock on the wall, or the one of the same month or year of the series. Else itself, if it is still there; else the
+    one as much later; else the one on the same day. What stays itself is nobody else's counterpart.
 
     :param candidates: the original starts of the new pattern.
     :raises UnreadableRule:
     """
+    was, now = _read(old), _read(new)
+    local = was.clock.local(original)
+    shifted = now.clock.moment(local + (now.clock.first - was.clock.first))
+    if _is_moved(old, new):
+        return shifted if shifted in candidates else _of_the_same_period(local, was, now, candidates)
     if original in candidates:
         return original
-    was, now = _read(old).clock, _read(new).clock
-    local = was.local(original)
-    shifted = now.moment(local + (now.first - was.first))
-    if shifted in candidates:
+    if shifted in candidates and not happens_at(old, shifted):
         return shifted
-    begin, end = now.at_midnight(local.date()), now.at_midnight(local.date() + timedelta(days=1))
-    return min((moment for moment in candidates if begin <= moment < end), default=None)
+    begin = now.clock.at_midnight(local.date())
+    end = now.clock.at_midnight(local.date() + timedelta(days=1))
+    on_that_day = sorted(moment for moment in candidates if begin <= moment < end)
+    return next((moment for moment in on_that_day if not happens_at(old, moment)), None)
+
+
+@lru_cache(maxsize=64)
+def _is_moved(old: Pattern, new: Pattern) -> bool:
+    """Return whether the new lines are what a move to another day makes of the old ones, and not the same as before."""
+    was, now = _read(old), _read(new)
+    if was.meaning == now.meaning:
+        return False
+    try:
+        lines = moved(old, first=new.first, time_zone=new.time_zone)
+    except UnableToMove:
+        return False
+    return _read(replace(new, lines=lines)).meaning == now.meaning
+
+
+def _of_the_same_period(local: datetime, was: _Series, now: _Series, candidates: Set[datetime]) -> datetime | None:
+    """Return the only occurrence in the month or year that is as far from the first as that of an old occurrence."""
+    if len(was.rules) != 1 or was.rules[0].frequency not in ("MONTHLY", "YEARLY"):
+        return None
+    index = was.rules[0].index
+    past = index(local.date()) - index(was.clock.first.date())
+    wanted = index(now.clock.first.date()) + past
+    found = [moment for moment in candidates if index(now.clock.local(moment).date()) == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+# Moving
+
+
+def moved(pattern: Pattern, *, first: datetime | date, time_zone: str) -> tuple[str, ...]:
+    """
+    Return the lines of a series once all of it is moved so that it begins at `first`; it happens as often as before.
+
+    Weekdays and days of the month move along, and so do the end, the exceptions and the extra dates.
+
+    :raises UnreadableRule:
+    :raises UnableToMove: if a rule is too particular to say what it would be on other days or at other times.
+    """
+    series = _read(pattern)
+    old, new = series.clock, _clock(first, time_zone)
+    if old == new:
+        return tuple(pattern.lines)
+    moves = {
+        line.text: _RuleMove(line, _moved_rule(line, old, new)) for line in series.lines if isinstance(line, _RuleLine)
+    }
+    exceptions = _moved_exceptions(series.dates("EXDATE"), old, new, moves.values())
+    lines = []
+    for line in series.lines:
+        if isinstance(line, _RuleLine):
+            lines.append(moves[line.text].text(old, new))
+        else:
+            places = exceptions if line.name == "EXDATE" else {}
+            moments = [places.get(moment) or _shifted(moment, old, new) for _, moment in line.values]
+            lines.append(_dates_text(line.name, moments, new))
+    return tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _RuleMove:
+    """A rule and what becomes of it; its UNTIL is not moved yet."""
+
+    line: _RuleLine
+    changes: Mapping[str, str | None]
+
+    def new_rule(self, clock: _Clock) -> _Rule:
+        """Return the rule as moved, without UNTIL."""
+        parts = {
+            name: value for name, value in (dict(self.line.parts) | dict(self.changes)).items() if value is not None
+        }
+        return _rule({name: value for name, value in parts.items() if name != "UNTIL"}, clock)
+
+    def text(self, old: _Clock, new: _Clock) -> str:
+        changes = dict(self.changes)
+        if self.line.rule.until is not None:
+            changes["UNTIL"] = new.written(self._until(old, new))
+        return self.line.with_parts(**changes)
+
+    def _until(self, old: _Clock, new: _Clock) -> datetime:
+        """Return the end that leaves the rule as many hits as it had: a day's if possible, as people say it."""
+        until = self.line.rule.until
+        assert until is not None
+        exact = _shifted(until, old, new)
+        if until.year > LAST_YEAR:
+            return exact
+        count = sum(1 for _ in self.line.rule.hits(old))
+        hits = list(islice(self.new_rule(new).hits(new), count + 1))
+        last_day = _last_day(self.line.rule, old)
+        end_of_day = new.at_end(last_day + (new.first.date() - old.first.date()))
+        for candidate in (end_of_day, exact):
+            if sum(1 for hit in hits if hit <= candidate) == count:
+                return candidate
+        return hits[min(count, len(hits)) - 1] if count and hits else exact
+
+
+def _moved_rule(line: _RuleLine, old: _Clock, new: _Clock) -> dict[str, str | None]:
+    changes = _moved_times(line, old, new)
+    if old.first.date() != new.first.date():
+        changes |= _moved_days(line, old, new)
+    return changes
+
+
+def _moved_times(line: _RuleLine, old: _Clock, new: _Clock) -> dict[str, str | None]:
+    """Return what becomes of the times of day a rule names: one goes along, several only move by nothing."""
+    names = [name for name in ("BYHOUR", "BYMINUTE", "BYSECOND") if name in line.parts]
+    is_same = old.is_all_day == new.is_all_day and old.first.time() == new.first.time()
+    if not names or is_same:
+        return {}
+    gone: dict[str, str | None] = dict.fromkeys(names)
+    if old.is_all_day:
+        return gone
+    times = line.rule.times(old)
+    shifted = datetime.combine(new.first.date(), times[0]) + (new.first - _on_day_of(new.first, old.first))
+    if len(times) > 1 or (shifted.date() != new.first.date() and not new.is_all_day):
+        raise _unable_to_move()
+    if new.is_all_day or shifted.time() == new.first.time():
+        return gone
+    return gone | {"BYHOUR": str(shifted.hour), "BYMINUTE": str(shifted.minute), "BYSECOND": str(shifted.second)}
+
+
+def _on_day_of(day: datetime, local: datetime) -> datetime:
+    return datetime.combine(day.date(), local.time())
+
+
+def _moved_days(line: _RuleLine, old: _Clock, new: _Clock) -> dict[str, str | None]:
+    """Return what becomes of the days a rule names when the first start moves to another day."""
+    rule = line.rule
+    if rule.year_days or rule.weeks:
+        raise _unable_to_move()
+    if rule.frequency in ("DAILY", "WEEKLY"):
+        return _rotated(rule, old, new)
+    if rule.names_no_day and not rule.months and not rule.positions:
+        return {}
+    if next(rule.hits(old), None) != old.first_moment:
+        raise _unable_to_move()
+    return _moved_day_of_month(rule, old.first.date(), new.first.date()) | _moved_month(rule, new.first.date())
+
+
+def _rotated(rule: _Rule, old: _Clock, new: _Clock) -> dict[str, str | None]:
+    """Return the weekdays of a daily or weekly rule, as many days later."""
+    if rule.months or rule.month_days or rule.positions:
+        raise _unable_to_move()
+    past = (new.first.date() - old.first.date()).days % 7
+    if not past or not rule.weekdays:
+        return {}
+    days = sorted((weekday + past) % 7 for _, weekday in rule.weekdays)
+    changes: dict[str, str | None] = {"BYDAY": ",".join(_WEEKDAYS[day] for day in days)}
+    if rule.frequency == "WEEKLY" and rule.interval > 1 and days != [new.first.weekday()]:
+        changes["WKST"] = _WEEKDAYS[(rule.week_start + past) % 7]  # What was one week stays one.
+    return changes
+
+
+def _moved_month(rule: _Rule, new: date) -> dict[str, str | None]:
+    if not rule.months:
+        return {}
+    if rule.frequency != "YEARLY" or len(rule.months) > 1:
+        raise _unable_to_move()
+    return {"BYMONTH": str(new.month)}
+
+
+def _moved_day_of_month(rule: _Rule, old: date, new: date) -> dict[str, str | None]:
+    """Return which days of the month a rule names once its first start, which fits it, is another day."""
+    if rule.frequency == "YEARLY" and not rule.months:
+        raise _unable_to_move()
+    if rule.month_days and not rule.weekdays and not rule.positions:
+        return {"BYMONTHDAY": _moved_month_days(rule.month_days, old, new)}
+    if len(rule.weekdays) == 1 and not rule.month_days:
+        ((which, _),) = rule.weekdays
+        if which and not rule.positions:
+            return {"BYDAY": f"{_which_of_month(new, like=which)}{_WEEKDAYS[new.weekday()]}"}
+        if not which and len(rule.positions) == 1:
+            (position,) = rule.positions
+            return {"BYDAY": _WEEKDAYS[new.weekday()], "BYSETPOS": str(_which_of_month(new, like=position))}
+    if rule.names_no_day and not rule.positions:
+        return {}
+    raise _unable_to_move()
+
+
+def _moved_month_days(days: Set[int], old: date, new: date) -> str:
+    from_end = _positions_in_month(new)[1]
+    if len(days) == 1:
+        (day,) = days
+        counts_from_end = day < 0 and (from_end == -1 or (new.year, new.month) == (old.year, old.month))
+        return str(from_end if counts_from_end else new.day)
+    shifted = [day + new.day - old.day for day in sorted(days)]
+    if not all(1 <= day <= 28 for day in (*days, *shifted)):
+        raise _unable_to_move()
+    return ",".join(map(str, shifted))
+
+
+def _which_of_month(day: date, *, like: int) -> int:
+    """Return which of its weekday a day is in its month, from the end if `like` is; a fifth is the last."""
+    from_begin, from_end = _positions_in_month(day)
+    number, number_from_end = (from_begin - 1) // 7 + 1, -((-from_end - 1) // 7 + 1)
+    if like < 0:
+        return number_from_end if number_from_end > -5 else 1
+    return number if number < 5 else -1
+
+
+def _shifted(moment: datetime, old: _Clock, new: _Clock) -> datetime:
+    """Return a moment as much later as the series, by the clock on the wall."""
+    return new.moment(old.local(moment) + (new.first - old.first))
+
+
+def _moved_exceptions(
+    moments: Set[datetime], old: _Clock, new: _Clock, rules: Iterable[_RuleMove]
+) -> dict[datetime, datetime]:
+    """Return where exceptions go that are not hits of the moved rule when as much later: to the hit of their number."""
+    places: dict[datetime, datetime] = {}
+    for move in rules:
+        if move.line.name != "RRULE":
+            continue
+        was, now = move.line.rule, move.new_rule(new)
+        lost = {
+            moment
+            for moment in moments
+            if was.hits_at(moment, old) and not now.hits_at(_shifted(moment, old, new), new)
+        }
+        if lost:
+            both = zip(was.hits(old, before=max(lost) + timedelta(seconds=1)), now.hits(new), strict=False)
+            places |= {moment: place for moment, place in both if moment in lost}
+    return places
+
+
+def _dates_text(name: str, moments: Iterable[datetime], clock: _Clock) -> str:
+    if clock.is_all_day:
+        return f"{name};VALUE=DATE:" + ",".join(f"{moment:%Y%m%d}" for moment in moments)
+    return f"{name}:" + ",".join(f"{moment:%Y%m%dT%H%M%SZ}" for moment in moments)
+
+
+def _unable_to_move() -> UnableToMove:
+    return UnableToMove("The rule of this series is too particular to be moved with it. Change the rule instead.")
+
+
+# What the form can show
+
+
+@dataclass(frozen=True, slots=True)
+class Repetition:
+    """A rule as the form has it; what it leaves out comes from the first start."""
+
+    frequency: Literal["daily", "weekly", "monthly", "yearly"]
+    interval: int = 1
+    weekdays: tuple[int, ...] = ()  # Of a weekly one; Monday is 0. None of them: that of the first start.
+    monthly_by: Literal["day", "weekday"] = "day"  # The 14th, or the second Tuesday.
+    until: date | None = None  # The last day, in the zone of the series.
+    count: int | None = None
+
+
+def lines_of(repetition: Repetition, *, first: datetime | date, time_zone: str) -> tuple[str, ...]:
+    """
+    Return the lines for a series that begins at `first`.
+
+    A month without the 29th, 30th or 31st is left out, as everywhere. The fifth of a weekday means the last.
+
+    :raises UnreadableRule: if a number is out of reach, or there are both an end and a count.
+    """
+    clock = _clock(first, time_zone)
+    parts = {"FREQ": repetition.frequency.upper()}
+    if repetition.interval != 1:
+        parts["INTERVAL"] = str(repetition.interval)
+    if repetition.frequency == "weekly":
+        weekdays = sorted(set(repetition.weekdays)) or [clock.first.weekday()]
+        parts["BYDAY"] = ",".join(_WEEKDAYS[day] for day in weekdays)
+    if repetition.frequency == "monthly" and repetition.monthly_by == "weekday":
+        parts["BYDAY"] = f"{_which_of_month(clock.first.date(), like=1)}{_WEEKDAYS[clock.first.weekday()]}"
+    if repetition.count is not None:
+        parts["COUNT"] = str(repetition.count)
+    if repetition.until is not None:
+        parts["UNTIL"] = clock.written(clock.at_end(repetition.until))
+    lines = ("RRULE:" + ";".join(f"{name}={value}" for name, value in parts.items()),)
+    check(Pattern(first, time_zone, lines))
+    return lines
+
+
+def repetition_of(pattern: Pattern) -> Repetition | None:
+    """Return the rule as the form has it; None if it is more than the form can show. :raises UnreadableRule:"""
+    series = _read(pattern)
+    if len(series.lines) != 1 or len(series.rules) != 1:
+        return None
+    rule, clock = series.rules[0].filled_in(series.clock.first), series.clock
+    is_weekly = rule.frequency == "WEEKLY"
+    repetition = Repetition(
+        _FORM_NAMES[rule.frequency],
+        interval=rule.interval,
+        weekdays=tuple(sorted({day for _, day in rule.weekdays})) if is_weekly else (),
+        monthly_by="weekday" if rule.frequency == "MONTHLY" and rule.weekdays else "day",
+        until=_last_day(rule, clock) if rule.until else None,
+        count=rule.count,
+    )
+    (shown,) = _read(
+        replace(pattern, lines=lines_of(repetition, first=pattern.first, time_zone=pattern.time_zone))
+    ).rules
+    has_same_weeks = not is_weekly or rule.interval == 1 or _weeks_begin_alike(rule, clock.first.date())
+    is_all = replace(rule, until=None, week_start=0) == replace(shown.filled_in(clock.first), until=None, week_start=0)
+    return repetition if is_all and has_same_weeks else None
+
+
+_FORM_NAMES: dict[str, Literal["daily", "weekly", "monthly", "yearly"]] = {
+    "DAILY": "daily",
+    "WEEKLY": "weekly",
+    "MONTHLY": "monthly",
+    "YEARLY": "yearly",
+}
+
+
+def _weeks_begin_alike(rule: _Rule, first: date) -> bool:
+    """Return whether the weekdays fall into the same weeks of the series as if weeks began on Monday."""
+    here = first.weekday()
+    begin = (here - rule.week_start) % 7
+    return all((day - rule.week_start) % 7 - begin == day - here for _, day in rule.weekdays)
+
+
+def _last_day(rule: _Rule, clock: _Clock) -> date:
+    """Return the last day on which an UNTIL still allows a start at the time of the first."""
+    assert rule.until is not None
+    local = clock.local(rule.until)
+    return local.date() - timedelta(days=local.time() < clock.first.time())
+
+
+# In words
+
+_WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTH_NAMES = (
+    "", "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+_WHICH = {1: "first", 2: "second", 3: "third", 4: "fourth", 5: "fifth", -1: "last"}
+_UNITS = {"DAILY": "day", "WEEKLY": "week", "MONTHLY": "month", "YEARLY": "year"}
+_OWN_RULE = "Repeats by its own rule"
+
+
+def in_words(pattern: Pattern) -> str:
+    """Return the rule as an English phrase: “Every 2 weeks on Monday and Thursday, until 3 June 2027”."""
+    try:
+        series = _read(pattern)
+    except UnreadableRule:
+        return _OWN_RULE
+    extra = len(series.dates("RDATE") - {series.clock.first_moment})
+    if series.rules_of_exceptions or len(series.rules) > 1:
+        return _OWN_RULE
+    if not series.rules:
+        return f"On {extra + 1} dates" if extra else "Does not repeat"
+    rule = series.rules[0].filled_in(series.clock.first)
+    days = _days_in_words(rule)
+    if days is None or len(rule.times(series.clock)) > 1:
+        return _OWN_RULE
+    also = f" and on {_counted(extra, 'other date')}" if extra else ""
+    return days + _end_in_words(rule, series.clock) + also
+
+
+def _days_in_words(rule: _Rule) -> str | None:
+    if rule.year_days or rule.weeks or (rule.positions and rule.frequency in ("DAILY", "WEEKLY")):
+        return None
+    every = f"Every {_counted(rule.interval, _UNITS[rule.frequency]) if rule.interval > 1 else _UNITS[rule.frequency]}"
+    match rule.frequency:
+        case "DAILY":
+            return None if rule.months or rule.month_days or rule.weekdays else every
+        case "WEEKLY":
+            return None if rule.months or rule.month_days else _weekdays_in_words(rule, every)
+        case "MONTHLY":
+            days = _of_month_in_words(rule)
+            return f"{every} on {days}" if days and not rule.months else None
+    return _year_in_words(rule, every)
+
+
+def _weekdays_in_words(rule: _Rule, every: str) -> str:
+    days = [day for _, day in rule.weekdays]
+    if rule.interval == 1 and days == [0, 1, 2, 3, 4]:
+        return "Every weekday"
+    return f"{every} on {_listed([_WEEKDAY_NAMES[day] for day in sorted(days)])}"
+
+
+def _year_in_words(rule: _Rule, every: str) -> str | None:
+    if len(rule.months) != 1:
+        return None
+    (month,) = rule.months
+    if len(rule.month_days) == 1 and not rule.weekdays and not rule.positions and min(rule.month_days) > 0:
+        return f"{every} on {min(rule.month_days)} {_MONTH_NAMES[month]}"
+    days = _of_month_in_words(rule)
+    return f"{every} on {days} of {_MONTH_NAMES[month]}" if days else None
+
+
+def _of_month_in_words(rule: _Rule) -> str | None:
+    """Return “day 14”, “days 1 and 15”, “the last day”, “the second Tuesday”, “the last weekday”; None if none fits."""
+    if rule.month_days:
+        if rule.weekdays or rule.positions:
+            return None
+        if rule.month_days == {-1}:
+            return "the last day"
+        if min(rule.month_days) < 0:
+            return None
+        return f"day{'s' if len(rule.month_days) > 1 else ''} {_listed([str(day) for day in sorted(rule.month_days)])}"
+    days = [(which, _WEEKDAY_NAMES[day]) for which, day in rule.weekdays]
+    if rule.positions:
+        if len(rule.positions) > 1 or any(which for which, _ in days):
+            return None
+        (position,) = rule.positions
+        kinds = {
+            tuple(_WEEKDAY_NAMES): "day",
+            tuple(_WEEKDAY_NAMES[:5]): "weekday",
+            tuple(_WEEKDAY_NAMES[5:]): "weekend day",
+        }
+        names = tuple(name for _, name in days)
+        kind = names[0] if len(names) == 1 else kinds.get(names)
+        days = [(position, kind)] if kind else []
+    if not days or any(which not in _WHICH for which, _ in days):
+        return None
+    return _listed([f"the {_WHICH[which]} {name}" for which, name in days])
+
+
+def _end_in_words(rule: _Rule, clock: _Clock) -> str:
+    if rule.count is not None:
+        return f", {_counted(rule.count, 'time')}"
+    if rule.until is not None:
+        day = _last_day(rule, clock)
+        return f", until {day.day} {_MONTH_NAMES[day.month]} {day.year}"
+    return ""
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
 
 
 # The clock on the wall
@@ -231,6 +676,14 @@ class _Clock:
     def at_midnight(self, day: date) -> datetime:
         return datetime.combine(day, time.min, tzinfo=self.zone).astimezone(UTC)
 
+    def at_end(self, day: date) -> datetime:
+        """Return the last second of a day."""
+        return self.at_midnight(day + timedelta(days=1)) - timedelta(seconds=1)
+
+    def written(self, until: datetime) -> str:
+        """Return an end as UNTIL has it."""
+        return f"{until:%Y%m%d}" if self.is_all_day else f"{until:%Y%m%dT%H%M%SZ}"
+
 
 @lru_cache(maxsize=1024)
 def _zone(name: str) -> ZoneInfo:
@@ -241,6 +694,8 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _clock(first: datetime | date, time_zone: str) -> _Clock:
+    if not _FIRST_YEAR <= first.year <= LAST_YEAR:
+        raise UnreadableRule(f"A series that begins in the year {first.year} cannot be followed.")
     if not isinstance(first, datetime):
         midnight = datetime.combine(first, time.min, tzinfo=UTC)
         return _Clock(_zone("UTC"), midnight.replace(tzinfo=None), midnight, is_all_day=True)
@@ -283,6 +738,9 @@ class _Rule:
         """Return whether it hits a moment from `at` on."""
         return next(self.hits(clock, after=at), None) is not None
 
+    def hits_at(self, moment: datetime, clock: _Clock) -> bool:
+        return any(True for _ in self.hits(clock, after=moment, before=moment + timedelta(seconds=1)))
+
     def index(self, day: date) -> int:
         """Return the number of the day, week, month or year that holds a day."""
         match self.frequency:
@@ -298,20 +756,28 @@ class _Rule:
         self, clock: _Clock, *, after: datetime | None = None, before: datetime | None = None
     ) -> Iterator[datetime]:
         """Yield the moments the rule asks for, in order; its COUNT runs from the first start, wherever we look from."""
+        if self.count is not None:
+            counted = _counted_hits(self, clock)
+            begin = bisect_left(counted, after) if after else 0
+            end = bisect_left(counted, before) if before else len(counted)
+            yield from counted[begin:end]
+            return
         latest = datetime.min.replace(tzinfo=UTC)
-        for moment in self._all_hits(clock, since=after.astimezone(UTC).date() if after and not self.count else None):
+        since = after.astimezone(UTC).date() if after else None
+        ends = [end.astimezone(UTC).date() for end in (before, self.until) if end]
+        for moment in self.all_hits(clock, since=since, until=min(ends, default=None)):
             if (self.until and moment > self.until) or (before and moment >= before):
                 return
             if moment > latest and (after is None or moment >= after):
                 yield moment
             latest = max(moment, latest)
 
-    def _all_hits(self, clock: _Clock, *, since: date | None) -> Iterator[datetime]:
-        """Yield hits regardless of UNTIL; with `since`, those of earlier periods are left out."""
-        rule = self._filled_in(clock.first)
+    def all_hits(self, clock: _Clock, *, since: date | None = None, until: date | None = None) -> Iterator[datetime]:
+        """Yield hits regardless of UNTIL; those of periods before and after some days can be left out."""
+        rule = self.filled_in(clock.first)
         fits, times = rule.filter(), rule.times(clock)
         left = rule.count if rule.count is not None else -1
-        for days in rule.periods(clock.first.date(), since=since):
+        for days in rule.periods(clock.first.date(), since=since, until=until):
             locals_ = [datetime.combine(day, clock_time) for day in days if fits(day) for clock_time in times]
             if rule.positions:
                 locals_ = _at_positions(locals_, rule.positions)
@@ -323,7 +789,7 @@ class _Rule:
             if left == 0:
                 return
 
-    def _filled_in(self, first: datetime) -> _Rule:
+    def filled_in(self, first: datetime) -> _Rule:
         """Return the rule with what it leaves to the first start."""
         if not self.names_no_day:
             return self
@@ -349,11 +815,14 @@ class _Rule:
             )
         ]
 
-    def periods(self, first: date, *, since: date | None) -> Iterator[list[date]]:
+    def periods(self, first: date, *, since: date | None, until: date | None) -> Iterator[list[date]]:
         """Yield the days of each period (day, week, month, year) that the rule looks at, up to the last year."""
         begin, end = self.index(first), self.index(date(LAST_YEAR, 12, 31))
-        if since is not None and since - timedelta(days=2) > first:  # Days for what lies between UTC and the zone.
-            begin += (self.index(since - timedelta(days=2)) - begin) // self.interval * self.interval
+        margin = timedelta(days=2)  # For what lies between UTC and the zone.
+        if since is not None and since - margin > first:
+            begin += (self.index(since - margin) - begin) // self.interval * self.interval
+        if until is not None:
+            end = min(end, self.index(until + margin))
         for index in range(begin, end + 1, self.interval):
             yield self._days(index)
 
@@ -398,6 +867,12 @@ class _Rule:
             if which in ((from_begin - 1) // 7 + 1, -((-from_end - 1) // 7 + 1)):
                 return True
         return False
+
+
+@lru_cache(maxsize=16)
+def _counted_hits(rule: _Rule, clock: _Clock) -> tuple[datetime, ...]:
+    """Return all hits of a rule with a COUNT, which can only be found from the first on."""
+    return tuple(sorted(set(rule.all_hits(clock))))
 
 
 def _at_positions(locals_: list[datetime], positions: Iterable[int]) -> list[datetime]:
@@ -482,6 +957,14 @@ class _Series:
     def rules_of_exceptions(self) -> list[_Rule]:
         return self._rules("EXRULE")
 
+    @property
+    def meaning(self) -> tuple[object, ...]:
+        """What the lines say, however they are written."""
+        first = self.clock.first
+        rules = frozenset(rule.filled_in(first) for rule in self.rules)
+        exceptions = frozenset(rule.filled_in(first) for rule in self.rules_of_exceptions)
+        return rules, exceptions, self.dates("RDATE"), self.dates("EXDATE")
+
     def _rules(self, name: str) -> list[_Rule]:
         return [line.rule for line in self.lines if isinstance(line, _RuleLine) and line.name == name]
 
@@ -492,9 +975,11 @@ class _Series:
 
 def _starts(series: _Series, *, after: datetime | None = None, before: datetime | None = None) -> Iterator[datetime]:
     clock, dates = series.clock, sorted(series.dates("RDATE"))
-    wanted = merge([clock.first_moment], dates, *(rule.hits(clock, after=after) for rule in series.rules))
+    wanted = merge(
+        [clock.first_moment], dates, *(rule.hits(clock, after=after, before=before) for rule in series.rules)
+    )
     excepted_dates = series.dates("EXDATE")
-    excepted = merge(*(rule.hits(clock, after=after) for rule in series.rules_of_exceptions))
+    excepted = merge(*(rule.hits(clock, after=after, before=before) for rule in series.rules_of_exceptions))
     latest = next_excepted = None
     for moment in wanted:
         if before and moment >= before:
@@ -650,7 +1135,10 @@ def _moment(text: str, clock: _Clock, *, zone: ZoneInfo | None, time_of_days: ti
     match = _MOMENT.fullmatch(text)
     if match is None:
         raise ValueError(text)
-    day = date(int(match[1]), int(match[2]), int(match[3]))
+    year = int(match[1])
+    if year < _FIRST_YEAR:
+        raise ValueError(text)
+    day = date(min(year, _FAR_YEAR), int(match[2]), int(match[3]))
     if clock.is_all_day:
         return datetime.combine(day, time.min, tzinfo=UTC)
     if match[4] is None:

@@ -904,8 +904,10 @@ def test_the_feed_of_an_occurrence_tells_of_the_series_as_well(anna):
     row = occurrences(head)[1]
     series.edit(activity=row, scope="this", by=anna, now=NOW, location="Kitchen")
     series.edit(activity=row, scope="all", by=anna, now=NOW + timedelta(minutes=1), lines=["RRULE:FREQ=WEEKLY;COUNT=9"])
-    words = [line.words for line in feed.lines_of(row, zone=anna.zone)]
-    assert words == ["changed how it repeats", "set Location to “Kitchen”", "made this activity"]
+    rule, kitchen, made = [line.words for line in feed.lines_of(row, zone=anna.zone)]
+    assert rule.startswith("changed how it repeats")
+    assert kitchen == "set Location to “Kitchen”"
+    assert made.startswith("made this activity")
 
 
 def test_heads_are_no_activities_of_the_administration(anna):
