@@ -13,8 +13,9 @@ from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
-from activities import text, words
+from activities import recurrence, text, words
 from activities.models import Activity, FieldChange, Participant
+from activities.recurrence import Pattern
 
 LINES_SHOWN = 100
 _CHOICES: dict[str, Any] = {
@@ -51,13 +52,13 @@ def lines_of(activity: Activity, *, zone: zoneinfo.ZoneInfo) -> list[Line]:
     told = [*_WHOLE, "when", "people", "tags", *_CHOICES, *_PEOPLE, *_SWITCHES, *_TEXTS]
     whole = Q(activity__series=activity.series_id, activity__is_series=True) if activity.series_id else Q()
     found = FieldChange.objects.filter(Q(activity=activity) | whole, field__in=told)
-    changes = list(found.select_related("by")[:LINES_SHOWN])
+    changes = list(found.select_related("by", "activity")[:LINES_SHOWN])
     names = _names_of(changes)
     return [
         Line(
             who=_("Google Calendar") if _is_googles(change) else (change.by.full_name if change.by else _("Somebody")),
             profile=None if _is_googles(change) else change.by,
-            words=_words(change, names=names, zone=zone),
+            words=_words(change, names=names, zone=zone) + (_(", for all") if _is_of_all(change) else ""),
             at=change.at,
             from_google=_is_googles(change),
         )
@@ -114,9 +115,28 @@ def _rule_in(when: Any) -> Any:
 
 
 def _words_about_the_rule(change: FieldChange) -> str:
-    if not _rule_in(change.before):
-        return _("let it repeat")
-    return _("changed how it repeats") if _rule_in(change.after) else _("let it repeat no more")
+    before, after = _repetition(change.before), _repetition(change.after)
+    if not after:
+        return _("let it repeat no more")
+    sentence = _("changed how it repeats from “%(before)s” to “%(after)s”") if before else _("let it repeat: %(after)s")
+    return sentence % {"before": before, "after": after}
+
+
+def _repetition(when: Any) -> str:
+    """Return how something repeats in words; nothing for what does not."""
+    if not _rule_in(when):
+        return ""
+    try:
+        first = date.fromisoformat(when["start_date"]) if when["all_day"] else datetime.fromisoformat(when["start"])
+        return recurrence.in_words(Pattern(first=first, time_zone=when["time_zone"], lines=tuple(when["recurrence"])))
+    except (KeyError, TypeError, ValueError):
+        return _("another rule")
+
+
+def _is_of_all(change: FieldChange) -> bool:
+    """Whether it has to be said that it changed the whole series; that it was made or deleted speaks for itself."""
+    changes_rule = change.field == "when" and _rule_in(change.before) != _rule_in(change.after)
+    return change.activity.is_series and change.field not in _WHOLE and not changes_rule
 
 
 def _name_of(field: str) -> str:
