@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Profile
 from activities import text
-from activities.models import Activity
+from activities.models import Activity, Participant
+from activities.repeat_form import REPEAT, DateField, RepeatFields, initial_repetition
 from creatio_sync.forms import StyledForm
 
 USUAL_LENGTH = timedelta(minutes=30)  # Due is that long after Start unless somebody says otherwise.
@@ -21,9 +22,21 @@ USUAL_START = time(9, 0)  # Offered when an all-day activity gets times.
 
 WHEN = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
 # What also lives in Google (R10), by the names of the form.
-SYNCHRONIZED = ("subject", *WHEN, "location", "notes", "is_private", "show_as_free")
+SYNCHRONIZED = ("subject", *WHEN, *REPEAT, "location", "notes", "is_private", "show_as_free")
 DUE_BEFORE_START = _("The due time cannot be earlier than the start.")
 LAST_BEFORE_FIRST = _("The last day cannot be earlier than the first.")
+
+# How many minutes before the start, as the form sends them.
+REMINDERS = {
+    "": _("None"),
+    "0": _("At the start"),
+    "5": _("5 minutes before"),
+    "10": _("10 minutes before"),
+    "15": _("15 minutes before"),
+    "30": _("30 minutes before"),
+    "60": _("1 hour before"),
+    "1440": _("1 day before"),
+}
 
 
 class WallClockField(forms.Field):
@@ -52,10 +65,6 @@ class NotesField(forms.CharField):
         return (super().to_python(value) or "").replace("\r\n", "\n").replace("\r", "\n")
 
 
-class DateField(forms.DateField):
-    widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-
-
 @lru_cache(maxsize=1)
 def _zones() -> tuple[str, ...]:
     """Return the zones that are offered: places, and UTC."""
@@ -75,7 +84,7 @@ def _zones() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name.partition("/")[0] in areas)) + ("UTC",)
 
 
-class ActivityForm(StyledForm, forms.Form):
+class ActivityForm(StyledForm, RepeatFields):
     """
     Makes or changes an activity. Times are the wall clock of the chosen zone.
 
@@ -83,7 +92,7 @@ class ActivityForm(StyledForm, forms.Form):
     came from Google meanwhile stays.
     """
 
-    subject = forms.CharField(label=_("Subject"), max_length=1024)
+    subject = forms.CharField(label=_("Subject"), max_length=1024, error_messages={"required": _("Enter a subject.")})
     start = WallClockField(label=_("Start"), required=False)
     due = WallClockField(label=_("Due"), required=False)
     start_date = DateField(label=_("First day"), required=False)
@@ -104,6 +113,9 @@ class ActivityForm(StyledForm, forms.Form):
     result = forms.CharField(label=_("Result"), max_length=200, required=False)
     result_details = NotesField(label=_("Result details"), required=False)
     notes = NotesField(label=_("Notes"), required=False)
+    reminder = forms.ChoiceField(
+        label=_("Reminder"), required=False, choices=list(REMINDERS.items()), help_text=_("Yours alone.")
+    )
     # Set by the page's script, which keeps the duration and ticks Show in calendar while the person watches.
     has_script = forms.BooleanField(required=False, widget=forms.HiddenInput)
 
@@ -118,6 +130,8 @@ class ActivityForm(StyledForm, forms.Form):
         super().__init__(data, initial=initial)
         self.read_only_reason = read_only_reason
         self._offer_people(activity)
+        self._offer_reminders()
+        self.offer_repetition(activity)
         zones = list(_zones())
         if initial["time_zone"] not in zones:
             zones.insert(0, initial["time_zone"])
@@ -127,7 +141,8 @@ class ActivityForm(StyledForm, forms.Form):
         if activity and text.is_html(activity.notes):
             self.fields["notes"].help_text = _("Once you change these notes, they lose their formatting.")
         for name, field in self.fields.items():
-            field.show_hidden_initial = name != "has_script" and (data is None or f"initial-{name}" in data)
+            is_asked_anew = name in ("has_script", "scope")
+            field.show_hidden_initial = not is_asked_anew and (data is None or f"initial-{name}" in data)
         if read_only_reason:
             self._close(activity)
 
@@ -137,6 +152,15 @@ class ActivityForm(StyledForm, forms.Form):
         people = Profile.objects.filter(Q(user__is_active=True) | Q(pk__in=now - {None})).order_by("full_name", "pk")
         for role in ("owner", "reporter"):
             self.fields[role].queryset = people  # type: ignore[attr-defined]
+
+    def _offer_reminders(self) -> None:
+        """Offer what the reminder is now as well, be it unusual; who takes no part is not asked."""
+        if "reminder" not in self.initial:
+            del self.fields["reminder"]
+            return
+        known = {self.initial["reminder"], str(self.data.get("initial-reminder", ""))} - REMINDERS.keys()
+        unusual = [(value, reminder_in_words(int(value))) for value in sorted(known) if value.isdecimal()]
+        self.fields["reminder"].choices = [*REMINDERS.items(), *unusual]  # type: ignore[attr-defined]
 
     def _close(self, activity: Activity | None) -> None:
         """
@@ -162,7 +186,16 @@ class ActivityForm(StyledForm, forms.Form):
             self._clean_days(values)
         else:
             self._clean_times(values)
+        self.clean_repetition(first=self._first(values), time_zone=values.get("time_zone") or "UTC")
         return values
+
+    def _first(self, values: dict[str, Any]) -> date | datetime | None:
+        """Return when it begins; None if that is wrong."""
+        if values.get("all_day"):
+            return values.get("start_date")
+        if values.get("start") is None or "time_zone" not in values:
+            return None
+        return self._wall_clock_of("start").replace(tzinfo=zoneinfo.ZoneInfo(values["time_zone"]))
 
     def _clean_days(self, values: dict[str, Any]) -> None:
         first = values.get("start_date")
@@ -206,6 +239,16 @@ class ActivityForm(StyledForm, forms.Form):
         was = self.initial.get(name)
         return was if name not in self.changed_data and was == said else said
 
+    @property
+    def reminder_minutes(self) -> int | None:
+        """How many minutes before the start this person wants to be reminded; None is not at all."""
+        chosen = self.cleaned_data.get("reminder", "")
+        return int(chosen) if chosen else None
+
+    @property
+    def changes_reminder(self) -> bool:
+        return "reminder" in self.changed_data
+
     def values(self) -> dict[str, Any]:
         """Return everything the form says, as `services.create` takes it."""
         return self._plain(set(self.fields)) | self.when()
@@ -217,12 +260,13 @@ class ActivityForm(StyledForm, forms.Form):
 
     def _plain(self, names: set[str]) -> dict[str, Any]:
         """
-        Return the values of these names that are no part of "when".
+        Return the values of these names that are no part of "when", and everybody's.
 
         Becoming a meeting ticks Show in calendar. With a script the person saw that happen, so the box is what they
         want; without one an untouched box says nothing, and the service ticks it.
         """
-        values = {name: self.cleaned_data[name] for name in names - {*WHEN, "has_script"}}
+        apart = {*WHEN, *REPEAT, "scope", "reminder", "has_script"}
+        values = {name: self.cleaned_data[name] for name in names - apart}
         if "category" in self.changed_data and self.cleaned_data["category"] == Activity.Category.MEETING:
             if self.cleaned_data["has_script"] or "show_in_calendar" in self.changed_data:
                 values["show_in_calendar"] = self.cleaned_data["show_in_calendar"]
@@ -231,8 +275,22 @@ class ActivityForm(StyledForm, forms.Form):
         return values
 
 
-def initial_of(activity: Activity) -> dict[str, Any]:
-    """Return what the form shows of an activity: times in its own zone, notes as text."""
+def reminder_in_words(minutes: int) -> str:
+    for unit, singular, plural in (
+        (1440, _("%(count)d day before"), _("%(count)d days before")),
+        (60, _("%(count)d hour before"), _("%(count)d hours before")),
+    ):
+        if minutes and minutes % unit == 0:
+            return str(singular if minutes == unit else plural) % {"count": minutes // unit}
+    return str(_("%(count)d minutes before")) % {"count": minutes}
+
+
+def initial_of(activity: Activity, *, own: Participant | None = None) -> dict[str, Any]:
+    """
+    Return what the form shows of an activity: times in its own zone, notes as text.
+
+    `own` is how the reader takes part; without it there is no reminder to set.
+    """
     zone = zoneinfo.ZoneInfo(activity.time_zone)
     start, due = _wall_clock(activity.start, zone), _wall_clock(activity.due, zone)
     first, last = activity.start_date, activity.due_date
@@ -243,15 +301,21 @@ def initial_of(activity: Activity) -> dict[str, Any]:
         "subject", "all_day", "time_zone", "show_in_calendar", "is_private", "show_as_free", "location", "category",
         "status", "priority", "result", "result_details",
     ]  # fmt: skip
-    return {name: getattr(activity, name) for name in plain} | {
-        "start": start,
-        "due": due,
-        "start_date": first or start.date(),
-        "due_date": last or due.date(),
-        "notes": text.to_edit(activity.notes),
-        "owner": activity.owner_id,
-        "reporter": activity.reporter_id,
-    }
+    reminder = {} if own is None else {"reminder": _reminder_value(own.reminder_minutes)}
+    return (
+        {name: getattr(activity, name) for name in plain}
+        | initial_repetition(activity)
+        | reminder
+        | {
+            "start": start,
+            "due": due,
+            "start_date": first or start.date(),
+            "due_date": last or due.date(),
+            "notes": text.to_edit(activity.notes),
+            "owner": activity.owner_id,
+            "reporter": activity.reporter_id,
+        }
+    )
 
 
 def initial_of_new(*, profile: Profile, asked: Any, now: datetime) -> dict[str, Any]:
@@ -269,8 +333,9 @@ def initial_of_new(*, profile: Profile, asked: Any, now: datetime) -> dict[str, 
     category = asked.get("category")
     if category not in Activity.Category.values:
         category = Activity.Category.CALL if asked.get("kind") == Activity.Kind.CALL else Activity.Category.TO_DO
-    return {
+    return initial_repetition(None) | {
         "subject": "",
+        "reminder": "",
         "start": start,
         "due": due,
         "start_date": start.date(),
@@ -304,6 +369,10 @@ class ParticipantForm(forms.Form):
         self.fields["profile"].queryset = here.order_by("full_name", "pk")  # type: ignore[attr-defined]
         # The control stands inside the form of the activity and belongs to the form for single actions.
         self.fields["profile"].widget.attrs |= {"class": "input short", "form": "single-action"}
+
+
+def _reminder_value(minutes: int | None) -> str:
+    return "" if minutes is None else str(minutes)
 
 
 def _wall_clock(moment: datetime, zone: zoneinfo.ZoneInfo) -> datetime:

@@ -6,6 +6,7 @@ import zoneinfo
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db.models import F, Prefetch, Q, QuerySet
@@ -14,8 +15,9 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Profile
-from activities import week
-from activities.models import Activity, Participant, Tag
+from activities import recurrence, week
+from activities.models import Activity, Participant, Series, Tag
+from activities.series import pattern_of
 
 PERIODS = {
     "yesterday": _("Yesterday"),
@@ -28,6 +30,7 @@ PERIODS = {
 }
 WEEKS = {"previous_week": -1, "current_week": 0, "next_week": 1}  # Counted from the current one.
 DEFAULT_PERIOD = "current_week"
+MOST_COUNTED = 2_000  # Occurrences of a series.
 SORTABLE = ("subject", "status", "start", "due", "category", "owner")
 
 
@@ -44,6 +47,7 @@ class Filters:
     employees: tuple[Profile, ...]
     everybody: bool = False
     tag: Tag | None = None
+    series: Series | None = None  # One repeating activity alone.
     search: str = ""
     show_canceled: bool = False
     own: Profile | None = field(default=None, compare=False)  # Whose filters these are.
@@ -62,6 +66,8 @@ class Filters:
             pairs += [("employee", employee.pk) for employee in changed.employees]
         if changed.tag:
             pairs.append(("tag", changed.tag.pk))
+        if changed.series:
+            pairs.append(("series", changed.series.pk))
         if changed.search:
             pairs.append(("search", changed.search))
         if changed.show_canceled:
@@ -82,13 +88,14 @@ def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filte
     period, days = _period(values, today=today, default="any" if looks_everywhere else DEFAULT_PERIOD)
     employees = tuple(Profile.objects.filter(pk__in=asked, user__is_active=True))
     everybody = "all" in values.getlist("employee") or (looks_everywhere and not employees)
-    tag_id = _number(values.get("tag"))
+    tag_id, series_id = _number(values.get("tag")), _number(values.get("series"))
     return Filters(
         period=period,
         days=days,
         employees=() if everybody else _oneself_first(employees, profile) or (profile,),
         everybody=everybody,
         tag=Tag.objects.visible_to(profile).filter(pk=tag_id).first() if tag_id else None,
+        series=Series.objects.filter(pk=series_id).first() if series_id else None,
         search=search,
         show_canceled=values.get("show_canceled") == "1",
         own=profile,
@@ -106,6 +113,8 @@ def find(*, filters: Filters, profile: Profile, in_calendar: bool = False) -> Qu
         found = found.exclude(status=Activity.Status.CANCELED)
     if filters.tag:
         found = found.filter(tags=filters.tag)
+    if filters.series:
+        found = found.filter(series=filters.series)
     if filters.search:
         text = filters.search
         found = found.filter(Q(subject__icontains=text) | Q(location__icontains=text) | Q(notes__icontains=text))
@@ -141,6 +150,34 @@ def sort(activities: QuerySet[Activity], *, order: str) -> QuerySet[Activity]:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceInSeries:
+    """How an activity repeats, in words, and which of how many occurrences it is; None is unknown, or no end."""
+
+    words: str
+    number: int | None
+    total: int | None
+
+
+def place_in_series(activity: Activity) -> PlaceInSeries | None:
+    """Return the place of an occurrence in its series; None of what does not repeat."""
+    if activity.series is None or activity.original_start is None:
+        return None
+    pattern = pattern_of(activity.series.head)
+    try:
+        is_endless = recurrence.is_endless(pattern)
+        # Whoever counts further than this does not count occurrences.
+        earlier = sum(1 for _start in islice(recurrence.starts(pattern, before=activity.original_start), MOST_COUNTED))
+        total = None if is_endless else sum(1 for _start in islice(recurrence.starts(pattern), MOST_COUNTED))
+    except recurrence.UnreadableRule:
+        return PlaceInSeries(recurrence.in_words(pattern), number=None, total=None)
+    return PlaceInSeries(
+        recurrence.in_words(pattern),
+        number=earlier + 1 if earlier < MOST_COUNTED else None,
+        total=total if total and earlier < total < MOST_COUNTED else None,
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Busy:
     """Of an activity a colleague may not read, only whose it is; the layout knows when (R8)."""
 
@@ -163,7 +200,8 @@ def week_of(*, filters: Filters, profile: Profile, first: date) -> tuple[week.We
 
 def _busy_entries(filters: Filters, *, profile: Profile) -> list[week.Entry]:
     colleagues = [employee for employee in filters.employees if employee != profile]
-    if not colleagues or filters.tag or filters.search:  # Whether it would match is nobody else's to know.
+    is_narrowed = filters.tag or filters.series or filters.search
+    if not colleagues or is_narrowed:  # Whether it would match is nobody else's to know.
         return []
     busy = _in_period(Activity.objects.busy_for(profile).of_the_section(), filters=filters, zone=profile.zone)
     busy = busy.of_employees(colleagues).filter(show_in_calendar=True, show_as_free=False)

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -21,6 +22,7 @@ from accounts.http import UserRequest
 from accounts.models import CommunicationOption, Profile
 from activities import feed, forms, selectors, series, services, week, words
 from activities.models import Activity, Participant, Tag
+from activities.repeat_form import SCOPES
 
 ROWS_ON_A_PAGE = 50
 PEOPLE_OFFERED = 200  # In the filter's menu; more would be no menu any more.
@@ -183,6 +185,7 @@ def _filters_context(
         "only_oneself": address(employees=(profile,), everybody=False),
         "tags": [(tag, address(tag=tag)) for tag in tags],
         "any_tag": address(tag=None),
+        "any_series": address(series=None),
         # The small form of the bar sends these along with the text and the box it shows.
         "hidden_pairs": [("view", view), *kept, *filters.pairs(search="", show_canceled=False)],
     }
@@ -198,7 +201,7 @@ def new(request: UserRequest) -> HttpResponse:
     form = forms.ActivityForm(request.POST if request.method == "POST" else None, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
-            activity = services.create(by=profile, now=now, kind=kind, **form.values())
+            activity = _make(form, kind=kind, by=profile, now=now)
         except services.UnableToChange as error:
             form.add_error(None, str(error))
         else:
@@ -210,29 +213,98 @@ def new(request: UserRequest) -> HttpResponse:
     return render(request, "activities/new.html", context, status=422 if form.is_bound else 200)
 
 
+@transaction.atomic
+def _make(form: forms.ActivityForm, *, kind: str, by: Profile, now: datetime) -> Activity:
+    """
+    Make what the form says. Of a series, the first occurrence is returned.
+
+    :raises UnableToChange: with words for the user.
+    """
+    values = form.values()
+    if form.lines is None:
+        made = services.create(by=by, now=now, kind=kind, **values)
+    else:
+        how_it_went = {name: values.pop(name) for name in ("status", "result", "result_details")}
+        head = series.create(by=by, now=now, kind=kind, lines=form.lines, **values)
+        made = Activity.objects.filter(series=head.series).earliest("start")
+        made = services.edit(activity=made, by=by, now=now, **how_it_went)
+    if form.changes_reminder:
+        series.set_reminder(activity=made, scope=series.ALL, profile=by, minutes=form.reminder_minutes, now=now)
+    return made
+
+
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def detail(request: UserRequest, activity_id: int) -> HttpResponse:
     """The activity page. A POST saves its form."""
-    activity = _visible_activity(request, activity_id)
     profile, now = request.user.profile, timezone.now()
+    if request.method != "POST" and (shown := _occurrence_of_head(activity_id, profile=profile, now=now)):
+        return redirect("activities:detail", activity_id=shown.pk)
+    activity = _visible_activity(request, activity_id)
     reason = services.why_read_only(activity=activity, profile=profile)
+    own = next((one for one in activity.participants.all() if one.profile_id == profile.pk), None)
     form = forms.ActivityForm(
         request.POST if request.method == "POST" else None,
-        initial=forms.initial_of(activity),
+        initial=forms.initial_of(activity, own=own),
         activity=activity,
         read_only_reason=reason,
     )
     if request.method == "POST" and form.is_valid():
         try:
-            services.edit(activity=activity, by=profile, now=now, **form.changes())
+            saved = _save(activity, form, by=profile, now=now)
         except services.UnableToChange as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, _("Saved."))
-            return _back_to(activity, profile=profile)
+            messages.success(request, _what_was_saved(form, saved=saved))
+            return _back_to(saved or activity, profile=profile)
     context = _detail_context(request, activity=activity, form=form, now=now)
     return render(request, "activities/detail.html", context, status=422 if form.is_bound else 200)
+
+
+def _occurrence_of_head(activity_id: int, *, profile: Profile, now: datetime) -> Activity | None:
+    """
+    Return the occurrence to show for the id of a series' head, which has no page; None if it is no such id.
+
+    :raises Http404: if the person may see none (R8).
+    """
+    head = Activity.every.filter(pk=activity_id, is_series=True).select_related("series").first()
+    if head is None or head.series is None:
+        return None
+    shown = series.occurrence_to_show(head.series, now=now)
+    visible = Activity.objects.visible_to(profile).of_the_section()
+    return get_object_or_404(visible, pk=shown.pk if shown else None)
+
+
+@transaction.atomic
+def _save(activity: Activity, form: forms.ActivityForm, *, by: Profile, now: datetime) -> Activity | None:
+    """
+    Save what the form changed, all of it or nothing. Returns the activity, or what stands in for it (`series.edit`).
+
+    :raises UnableToChange: with words for the user.
+    """
+    saved: Activity | None = activity
+    if form.stops_repeating:
+        saved = series.stop_repeating(activity=activity, by=by, now=now)
+    scope = form.scope_chosen if saved and saved.series_id else series.THIS
+    lines = form.lines if saved and saved.series_id else None
+    saved = series.edit(activity=saved or activity, scope=scope, by=by, now=now, lines=lines, **form.changes())
+    if saved and form.changes_reminder:
+        series.set_reminder(activity=saved, scope=scope, profile=by, minutes=form.reminder_minutes, now=now)
+    if saved and saved.series_id is None and form.lines is not None:
+        series.repeat(activity=saved, lines=form.lines, by=by, now=now)
+    return saved
+
+
+def _what_was_saved(form: forms.ActivityForm, *, saved: Activity | None) -> str:
+    if form.stops_repeating:
+        return _("Saved. It repeats no more; Actions → Deleted activities brings the other days back for 30 days.")
+    if form.activity and saved and saved.pk != form.activity.pk:
+        return _("Saved. That day is none of its days any more; this is the nearest one.")
+    return {
+        series.THIS: _("Saved."),
+        series.FOLLOWING: _("Saved for this and the following ones."),
+        series.ALL: _("Saved for all."),
+    }[form.scope_chosen]
 
 
 def _detail_context(
@@ -269,6 +341,8 @@ def _detail_context(
         ],
         "are_tags_open": "tags" in request.GET,
         "why_not_deletable": services.why_not_deletable(activity=activity, profile=profile),
+        "repeats": selectors.place_in_series(activity),
+        "scopes": SCOPES,
         "is_elsewhere": not activity.all_day and _reads_differently(activity, profile=profile),
     }
 
@@ -308,19 +382,25 @@ def delete(request: UserRequest, activity_id: int) -> HttpResponse:
     activity = _visible_activity(request, activity_id)
     profile = request.user.profile
     if request.method == "POST":
+        scope = _scope(request)
         try:
-            services.delete(activity=activity, by=profile, now=timezone.now())
+            series.delete(activity=activity, scope=scope, by=profile, now=timezone.now())
         except services.UnableToChange as error:
             messages.error(request, str(error))
             return redirect("activities:detail", activity_id=activity.pk)
+        what = {series.FOLLOWING: _(" and all that follow"), series.ALL: _(", all of them")}.get(scope, "")
+        if not activity.series_id:
+            what = ""
         messages.success(
             request,
-            _("Deleted “%(subject)s”. Actions → Deleted activities brings it back for 30 days.")
-            % {"subject": activity},
+            _("Deleted “%(subject)s”%(what)s. Actions → Deleted activities brings it back for 30 days.")
+            % {"subject": activity, "what": what},
         )
         return redirect("activities:section")
     context = {
         "activity": activity,
+        "repeats": selectors.place_in_series(activity),
+        "scopes": SCOPES,
         "why_not_deletable": services.why_not_deletable(activity=activity, profile=profile),
     }
     return render(request, "activities/delete.html", context)
@@ -350,8 +430,13 @@ def restore(request: UserRequest, activity_id: int) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("activities:deleted")
     messages.success(request, _("“%(subject)s” is back.") % {"subject": activity})
+<<<<<<< ours
     whole = activity.series if activity.is_series else None
     shown = series.occurrence_to_show(whole, now=now) if whole else activity
+=======
+    is_whole = activity.is_series and activity.series
+    shown = series.occurrence_to_show(activity.series, now=now) if is_whole else activity
+>>>>>>> theirs
     return redirect("activities:detail", activity_id=shown.pk) if shown else redirect("activities:section")
 
 
@@ -365,7 +450,13 @@ def answer(request: UserRequest, activity_id: int) -> HttpResponse:
         messages.error(request, _("Choose Accept, Maybe or Decline."))
         return _back_to(activity, profile=request.user.profile, part="participants")
     try:
-        services.respond(activity=activity, profile=request.user.profile, response=response, now=timezone.now())
+        series.respond(
+            activity=activity,
+            scope=_scope(request, "answer_scope"),
+            profile=request.user.profile,
+            response=response,
+            now=timezone.now(),
+        )
     except services.UnableToChange as error:
         messages.error(request, str(error))
     return _back_to(activity, profile=request.user.profile, part="participants")
@@ -379,7 +470,9 @@ def add_participant(request: UserRequest, activity_id: int) -> HttpResponse:
     if form.is_valid():
         profile = form.cleaned_data["profile"]
         try:
-            services.add_participant(activity=activity, profile=profile, by=request.user.profile, now=timezone.now())
+            series.add_participant(
+                activity=activity, scope=_scope(request), profile=profile, by=request.user.profile, now=timezone.now()
+            )
         except services.UnableToChange as error:
             messages.error(request, str(error))
     else:
@@ -393,7 +486,9 @@ def remove_participant(request: UserRequest, activity_id: int, profile_id: int) 
     activity = _visible_activity(request, activity_id)
     profile = get_object_or_404(Profile, pk=profile_id, participations__activity=activity)
     try:
-        services.remove_participant(activity=activity, profile=profile, by=request.user.profile, now=timezone.now())
+        series.remove_participant(
+            activity=activity, scope=_scope(request), profile=profile, by=request.user.profile, now=timezone.now()
+        )
     except services.UnableToChange as error:
         messages.error(request, str(error))
     return _back_to(activity, profile=request.user.profile, part="participants")
@@ -426,6 +521,12 @@ def remove_tag(request: UserRequest, activity_id: int, tag_id: int) -> HttpRespo
     tag = get_object_or_404(Tag.objects.visible_to(profile), pk=tag_id)
     services.remove_tag(activity=activity, tag=tag, by=profile, now=timezone.now())
     return _back_to(activity, profile=profile, part="tags")
+
+
+def _scope(request: UserRequest, name: str = "scope") -> str:
+    """Return how much of a series is meant; what makes no sense counts as this one occurrence."""
+    chosen = request.POST.get(name, series.THIS)
+    return chosen if chosen in series.SCOPES else series.THIS
 
 
 def _visible_activity(request: UserRequest, activity_id: int) -> Activity:

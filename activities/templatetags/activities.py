@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -94,6 +95,12 @@ def roles(participant: Participant, activity: Activity) -> str:
 def own_answer(activity: Activity, profile: Profile) -> str:
     """The reader's own answer, empty when they take no part."""
     return next((one.response for one in activity.participants.all() if one.profile_id == profile.pk), "")
+
+
+@register.filter
+def hidden_copy(field: BoundField) -> SafeString:
+    """What a field held when the page was made; field.html writes it along, except for a group of boxes."""
+    return field.as_hidden(only_initial=True) if field.field.show_hidden_initial else SafeString("")
 
 
 @register.filter

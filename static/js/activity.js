@@ -1,5 +1,5 @@
-/* The activity page: keeps the duration, ticks Show in calendar for meetings, shows one tab at a time, finds tags, and
-   asks before typed changes are lost. Everything works without it as well. */
+/* The activity page: keeps the duration, ticks Show in calendar for meetings, says what Repeat means for this start, shows
+   one tab at a time, finds tags, and asks before typed changes are lost. Everything works without it as well. */
 "use strict";
 (() => {
   const HALF_AN_HOUR = 30 * 60000;
@@ -43,6 +43,48 @@
     field("category").addEventListener("change", () => {
       if (field("category").value === "meeting") field("show_in_calendar").checked = true;
     });
+
+    /* Repeat: the day of a weekly repetition is that of the start until somebody chooses others. */
+    const WHICH = ["first", "second", "third", "fourth", "last"];
+    const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
+    const repeat = field("repeat");
+    const boxes = [...form.querySelectorAll("input[name=weekdays]")];
+    const firstDay = () => parse(field("all_day").checked ? field("start_date").value : field("start").value.slice(0, 10), "T00:00");
+    const weekdayOf = (time) => (new Date(time).getUTCDay() + 6) % 7;
+    let followed = firstDay();
+    const chosen = () => boxes.filter((box) => box.checked).map((box) => Number(box.value));
+    const keepInStep = () => {
+      const first = firstDay();
+      if (Number.isNaN(first)) return;
+      const days = chosen();
+      const follows = !days.length || (days.length === 1 && days[0] === weekdayOf(followed));
+      if (repeat.value === "weekly" && follows) {
+        for (const box of boxes) box.checked = Number(box.value) === weekdayOf(first);
+      }
+      followed = first;
+      const date = new Date(first).getUTCDate();
+      const which = WHICH[Math.min(Math.ceil(date / 7), 5) - 1];
+      for (const option of repeat.options) {
+        if (option.value === "monthly_day") option.text = `Monthly on day ${date}`;
+        if (option.value === "monthly_weekday") option.text = `Monthly on the ${which} ${WEEKDAYS[weekdayOf(first)]}`;
+      }
+    };
+    for (const name of ["repeat", "start", "start_date", "all_day"]) field(name).addEventListener("change", keepInStep);
+    keepInStep();
+
+    /* How it repeats is nothing of one occurrence: with another rule, Save is for more. */
+    const scopes = form.elements.namedItem("scope");
+    if (scopes) {
+      const rule = () => ["repeat", "every", "ends", "until", "count"].map((name) => field(name).value).join() + chosen();
+      const [one, following] = scopes;
+      const sameRule = rule();
+      form.addEventListener("change", () => {
+        const isOfMore = rule() !== sameRule && repeat.value !== "";
+        if (isOfMore && one.checked) following.checked = true;
+        if (!isOfMore && one.disabled) one.checked = true;
+        one.disabled = isOfMore;
+      });
+    }
 
     const shown = () => new URLSearchParams(new FormData(form)).toString();
     const before = shown();

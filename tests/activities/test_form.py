@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 STOCKHOLM = "Europe/Stockholm"
 
 
-def shown(form: forms.ActivityForm) -> dict[str, str]:
+def shown(form: forms.ActivityForm) -> dict[str, str | list[str]]:
     """Return what a browser would send of a form nobody has touched: the controls and the hidden copies."""
-    sent: dict[str, str] = {}
+    sent: dict[str, str | list[str]] = {}
     for bound in form:
         if bound.field.disabled:
             continue
@@ -26,7 +26,9 @@ def shown(form: forms.ActivityForm) -> dict[str, str]:
             is_copy = name.startswith("initial-")
             if is_copy and not bound.field.show_hidden_initial:
                 continue
-            if isinstance(value, bool) and not is_copy:
+            if isinstance(value, list):
+                sent |= {name: [str(one) for one in value]} if value else {}
+            elif isinstance(value, bool) and not is_copy:
                 sent |= {name: "on"} if value else {}
             elif isinstance(value, datetime):
                 sent[name] = value.strftime("%Y-%m-%dT%H:%M")
@@ -35,15 +37,20 @@ def shown(form: forms.ActivityForm) -> dict[str, str]:
     return sent
 
 
-def opened(activity: Activity, **kwargs: object) -> dict[str, str]:
-    return shown(forms.ActivityForm(initial=forms.initial_of(activity), activity=activity, **kwargs))
+def opened(activity: Activity, **kwargs: object) -> dict[str, str | list[str]]:
+    """Return what the page of an activity sends for its Organizer when nobody touched it."""
+    return shown(forms.ActivityForm(initial=initial_of(activity), activity=activity, **kwargs))
 
 
-def sent(activity: Activity, values: dict[str, str], **kwargs: object) -> forms.ActivityForm:
-    return forms.ActivityForm(values, initial=forms.initial_of(activity), activity=activity, **kwargs)
+def sent(activity: Activity, values: dict[str, str | list[str]], **kwargs: object) -> forms.ActivityForm:
+    return forms.ActivityForm(values, initial=initial_of(activity), activity=activity, **kwargs)
 
 
-def new_form(profile, values: dict[str, str] | None = None, *, asked: str = "") -> forms.ActivityForm:
+def initial_of(activity: Activity) -> dict[str, object]:
+    return forms.initial_of(activity, own=activity.participants.filter(profile=activity.organizer).first())
+
+
+def new_form(profile, values: dict[str, str | list[str]] | None = None, *, asked: str = "") -> forms.ActivityForm:
     initial = forms.initial_of_new(profile=profile, asked=QueryDict(asked), now=MONDAY_NINE + timedelta(minutes=10))
     untouched = shown(forms.ActivityForm(initial=initial))
     return forms.ActivityForm({**untouched, "subject": "New", **(values or {})}, initial=initial)
@@ -118,6 +125,7 @@ def test_a_new_activity_needs_a_subject_and_a_start(anna):
     form = new_form(anna, {"subject": " ", "start": "", "due": "soon"})
     assert not form.is_valid()
     assert set(form.errors) == {"subject", "start", "due"}
+    assert form.errors["subject"] == ["Enter a subject."]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +232,7 @@ def test_line_ends_of_browsers_are_no_change(anna):
 def test_closed_fields_are_disabled_and_ignored(anna):
     activity = make_activity(by=anna)
     on_screen = opened(activity, read_only_reason="Because.")
-    assert {"subject", "start", "location", "notes"}.isdisjoint(on_screen)
+    assert {"subject", "start", "location", "notes", "repeat"}.isdisjoint(on_screen)
     assert "priority" in on_screen
 
     form = sent(activity, {**on_screen, "subject": "Mine", "priority": "high"}, read_only_reason="Because.")
@@ -246,7 +254,53 @@ def test_what_was_open_when_the_page_was_made_is_left_to_the_service(anna):
 @pytest.mark.parametrize(("status", "is_open"), [("not_started", True), ("canceled", False)])
 def test_canceling_a_closed_meeting_is_not_offered(anna, status, is_open):
     activity = make_activity(by=anna, status=status)
-    form = forms.ActivityForm(initial=forms.initial_of(activity), activity=activity, read_only_reason="Because.")
+    form = forms.ActivityForm(initial=initial_of(activity), activity=activity, read_only_reason="Because.")
     assert form.fields["status"].disabled is not is_open
     if is_open:
         assert "canceled" not in dict(form.fields["status"].choices)
+
+
+# --- Reminder -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R10")
+@pytest.mark.parametrize(
+    ("minutes", "value", "words"),
+    [
+        (None, "", "None"),
+        (0, "0", "At the start"),
+        (30, "30", "30 minutes before"),
+        (1440, "1440", "1 day before"),
+        (45, "45", "45 minutes before"),
+        (120, "120", "2 hours before"),
+        (20160, "20160", "14 days before"),
+    ],
+)
+def test_a_reminder_is_offered_as_it_is_and_kept_while_nobody_chooses_another(anna, minutes, value, words):
+    activity = make_activity(by=anna)
+    activity.participants.update(reminder_minutes=minutes)
+    on_screen = opened(activity)
+    form = sent(activity, on_screen)
+
+    assert on_screen["reminder"] == value
+    assert dict(form.fields["reminder"].choices)[value] == words
+    assert form.is_valid(), form.errors
+    assert not form.changes_reminder
+    assert form.changes() == {}
+
+
+@pytest.mark.rule("R10")
+def test_what_a_page_showed_as_a_reminder_can_still_be_sent_when_google_has_another_one(anna):
+    activity = make_activity(by=anna)
+    activity.participants.update(reminder_minutes=45)
+    on_screen = opened(activity)
+    activity.participants.update(reminder_minutes=50)
+
+    form = sent(activity, on_screen)
+    assert form.is_valid(), form.errors
+    assert not form.changes_reminder
+
+
+def test_who_takes_no_part_has_no_reminder(anna):
+    form = forms.ActivityForm(initial=forms.initial_of(make_activity(by=anna)))
+    assert "reminder" not in form.fields
