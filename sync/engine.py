@@ -69,8 +69,8 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
 def _begin_pass(session: SyncSession, *, now: datetime) -> None:
     session.status, session.started_at = SyncSession.Status.RUNNING, session.started_at or now
     session.passes, session.resume_at = session.passes + 1, None
-    session.items_done = 0
-    session.save(update_fields=["status", "started_at", "passes", "resume_at", "items_done"])
+    session.items_done = session.items_total = 0
+    session.save(update_fields=["status", "started_at", "passes", "resume_at", "items_done", "items_total"])
 
 
 def _go_on(run: Run) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 from celery import shared_task
 from django.utils import timezone
 
-from sync import engine, retention, sessions
+from sync import engine, repeating, retention, sessions
 from sync.models import SyncedCalendar, SyncSession
 
 AT_ONCE = 500  # Calendars that one round of the dispatcher queues.
@@ -62,9 +62,10 @@ def _run_a_pass(session: SyncSession, *, now: datetime) -> bool:
 
 @shared_task
 def dispatch(**_: Any) -> None:
-    """Each minute: erase what was deleted long ago, finish what died, wake up what waits, queue what is due."""
+    """Each minute: keep rows in shape, finish what died, wake up what waits, queue what is due."""
     now = timezone.now()
     retention.erase_deleted(now=now)
+    repeating.extend_horizon(now=now)
     for session in sessions.recover(now=now):
         sessions.wake_worker(session)
     for calendar in SyncedCalendar.objects.due(now=now)[:AT_ONCE]:

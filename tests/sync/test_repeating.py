@@ -13,6 +13,7 @@ from accounts.models import Profile
 from activities import series, services
 from activities.models import Activity, Series
 from google_emulator import Emulator
+from sync import repeating
 from sync.models import EventLink, SyncedCalendar
 from tests.factories import make_user
 from tests.google import sync_tag, synchronize, timed
@@ -291,11 +292,27 @@ def test_an_endless_series_is_laid_out_to_the_horizon_and_goes_on_without_google
     assert Activity.objects.latest("start").start > now + timedelta(days=380)
 
     google.requests.clear()
-    made = series.extend_horizon(now=now + timedelta(days=70))
+    made = repeating.extend_horizon(now=now + timedelta(days=70))
 
     assert made == 10
     assert Activity.objects.count() == laid_out + 10
     assert not google.requests.calls(path="/calendar/")
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15")
+def test_what_google_changed_beyond_the_horizon_waits_for_it(google, anna, annas):
+    make_there(google, ["RRULE:FREQ=WEEKLY"])
+    day = (timezone.now() + timedelta(days=450)).date()
+    far = next(event for event in there(google) if begins(event).date() > day)
+    google.person(ANNA).edit(far["id"], {"summary": "Far away"})
+    synchronize(annas)
+    assert not Activity.objects.filter(subject="Far away").exists()
+
+    repeating.extend_horizon(now=timezone.now() + timedelta(days=100))
+    assert synchronize(annas).requests_made == 1
+
+    assert Activity.objects.get(subject="Far away").start == begins(far)
     assert_quiet(google, annas)
 
 

@@ -1,0 +1,99 @@
+"""How many requests a session makes, however much there is to do (R12, R18)."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from django.utils import timezone
+
+from activities import services
+from activities.models import Activity
+from sync.google.gateway import CalendarGateway
+from tests.factories import make_activity
+from tests.google import sync_tag, synchronize
+from tests.sync.helpers import DUE, START, TEN, assert_quiet, counts, tagged
+from tests.sync.wire import sent
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+ANNA = "anna@northfold.example"
+MANY = 120
+
+
+@pytest.mark.rule("R12", "R18")
+@pytest.mark.timeout(180)
+def test_many_changes_go_out_in_batches_of_fifty(google, anna, annas):
+    tag = sync_tag(anna)
+    for number in range(MANY):
+        make_activity(by=anna, subject=f"Visit {number}", start=START, due=DUE, tags=[tag], show_in_calendar=True,
+                      now=timezone.now())  # fmt: skip
+
+    first = synchronize(annas)
+
+    assert (first.status, counts(first)) == ("succeeded", {"added_in_google": MANY})
+    assert first.requests_made == 1 + math.ceil(MANY / 50)
+    assert_quiet(google, annas)
+    changed = list(Activity.objects.order_by("id")[:60])
+    for activity in changed:
+        services.edit(activity=activity, by=anna, now=timezone.now(), location="Lund")
+    google.requests.clear()
+
+    second = synchronize(annas)
+
+    assert (second.status, counts(second), second.requests_made) == ("succeeded", {"updated_in_google": 60}, 1 + 2)
+    assert all(write.if_match for write in sent(google, method="PATCH"))
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R12")
+def test_a_conflict_costs_its_own_reading_and_writing_and_no_others(google, anna, annas):
+    activities = [tagged(anna, f"Visit {number}") for number in range(10)]
+    synchronize(annas)
+    for activity in activities:
+        services.edit(activity=activity, by=anna, now=timezone.now(), location="Lund")
+    event = next(event for event in google.person(ANNA).events() if event["summary"] == "Visit 3")
+    google.interject(lambda: google.person(ANNA).edit(event["id"], {"description": "Bring cake"}), method="PATCH")
+
+    session = synchronize(annas)
+
+    # One list, one batch, and for the one conflict: its event read afresh and written again.
+    assert (session.status, session.requests_made) == ("succeeded", 1 + 1 + 2)
+    [cake] = Activity.objects.filter(notes="Bring cake")
+    assert (cake.subject, cake.location) == ("Visit 3", "Lund")
+    assert {event["location"] for event in google.person(ANNA).events()} == {"Lund"}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R18")
+@pytest.mark.timeout(300)
+def test_the_first_reading_takes_a_request_for_each_page(google, anna, annas, monkeypatch):
+    # As with the 2,500 that Google lists at once.
+    monkeypatch.setitem(CalendarGateway.list_events.__kwdefaults__, "page_size", 25)
+    google.fill(ANNA, [{"summary": f"Talk {number}", **TEN} for number in range(110)])
+
+    session = synchronize(annas)
+
+    assert (session.status, counts(session)) == ("succeeded", {"added_here": 110})
+    assert session.requests_made == math.ceil(110 / 25)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R19")
+def test_an_event_that_always_fails_does_not_stop_the_others(google, anna, annas, monkeypatch):
+    first, second = tagged(anna, "Visit 1"), tagged(anna, "Visit 2")
+    synchronize(annas)
+    for activity in (first, second):
+        services.edit(activity=activity, by=anna, now=timezone.now(), location="Lund")
+    bad = next(event for event in google.person(ANNA).events() if event["summary"] == "Visit 1")
+    google.fail(status=500, reason="backendError", method="PATCH", path=bad["id"], times=100)
+    monkeypatch.setattr("sync.tasks.sleep", lambda _seconds: None)
+
+    session = synchronize(annas)
+
+    assert session.status == "with_problems"
+    assert sorted(event.get("location", "") for event in google.person(ANNA).events()) == ["", "Lund"]
+    google.faults.clear()
+    synchronize(annas)
+    assert {event.get("location") for event in google.person(ANNA).events()} == {"Lund"}
+    assert_quiet(google, annas)
