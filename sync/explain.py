@@ -57,13 +57,18 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     return found
 
 
+def whole_of(activity: Activity) -> Activity:
+    """Return what goes to Google as one: of a repeating activity the row that stands for all of it (R15)."""
+    return activity.series.head if activity.series and not activity.is_series else activity
+
+
 def link_of(activity: Activity, *, calendar: SyncedCalendar | None) -> EventLink | None:
     """Return the link that ties an activity to this calendar: its own, else that of its whole series (R15)."""
     links = EventLink.objects.filter(calendar=calendar).select_related("calendar__account")
     own = links.filter(activity=activity).first()
     if own or activity.series_id is None:
         return own
-    return links.filter(activity__in=Activity.every.filter(series=activity.series_id, is_series=True)).first()
+    return links.filter(activity=whole_of(activity)).first()
 
 
 def _is_there(link: EventLink) -> bool:
@@ -119,7 +124,7 @@ def _status_word(activity: Activity) -> str:
 
 
 def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
-    elsewhere = store.is_linked_anywhere(activity.pk)
+    elsewhere = store.is_linked_anywhere(whole_of(activity).pk)
     if elsewhere:
         text = "It is in a colleague's Google Calendar. Yours shows it once Google has invited you."
         reasons.append(Reason(False, text, "R5", "Synchronize once the invitation is in your Google Calendar."))
@@ -132,10 +137,12 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
 
 
 def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
-    """Return every condition of R1 with whether it holds, and who organizes (R5)."""
+    """Return every condition of R1 with whether it holds, and who organizes (R5). A series is selected as a whole."""
     in_other = link is not None and link.google_calendar_id != settings.calendar_id
-    facts = store.selected_for(activity, me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
+    facts = store.selected_for(whole_of(activity), me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
     reasons = reasons_to_send(facts, window=Window(settings.sync_from, profile.time_zone))
+    if activity.series_id:
+        reasons.append(Reason(True, "It repeats, and goes to Google as a whole series.", "R15"))
     return [*reasons, _about_organizer(activity, profile, link)]
 
 

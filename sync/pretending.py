@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 class NotReadYet(BaseException):
     """
-    A session would ask Google for this event now: read it outside the transaction, then plan again.
+    A session would ask Google for these events now: read them outside the transaction, then plan again.
 
     No `Exception`: it is nobody's failure, and whoever takes an item's failure for a problem must not catch it.
     """
 
-    def __init__(self, event_id: str) -> None:
-        super().__init__(event_id)
-        self.event_id = event_id
+    def __init__(self, *event_ids: str) -> None:
+        super().__init__(*event_ids)
+        self.event_ids = event_ids
 
 
 class PretendGoogle(CalendarGateway):
@@ -54,7 +54,14 @@ class PretendGoogle(CalendarGateway):
         raise errors.GoogleUnavailable("A preview does not ask for calendars.")
 
     def send(self, calls: Sequence[Call]) -> list[dict[str, Any] | errors.GoogleError]:
-        """Return what would become of each call: Google's answer, or its refusal."""
+        """
+        Return what would become of each call: Google's answer, or its refusal.
+
+        :raises NotReadYet: if only Google can tell, about all of them at once.
+        """
+        unknown = [call.event_id for call in calls if call.kind == "get" and not self._knows(call.event_id)]
+        if unknown:
+            raise NotReadYet(*unknown)
         return [self._answer(call) for call in calls]
 
     def _answer(self, call: Call) -> dict[str, Any] | errors.GoogleError:
@@ -75,10 +82,10 @@ class PretendGoogle(CalendarGateway):
 
     def get_event(self, *, event_id: str) -> dict[str, Any]:
         """:raises NotReadYet: if only Google can tell."""
+        if not self._knows(event_id):
+            raise NotReadYet(event_id)
         if event_id in self._written:
             return self._written[event_id]
-        if event_id not in self._read:
-            raise NotReadYet(event_id)
         answer = self._read[event_id]
         if isinstance(answer, errors.GoogleError):
             raise answer
@@ -115,6 +122,9 @@ class PretendGoogle(CalendarGateway):
 
     def delete_event(self, *, event_id: str, etag: str, send_updates: str) -> None:  # noqa: ARG002 - as Google
         self._write(event_id, {**self._current(event_id), "status": "cancelled"})
+
+    def _knows(self, event_id: str) -> bool:
+        return event_id in self._written or event_id in self._read
 
     def _current(self, event_id: str) -> dict[str, Any]:
         """Return the version that a write would change: what was pretended or read, else what was listed last."""

@@ -7,7 +7,7 @@ items at a time, writes to a `PretendGoogle`, and everything is rolled back. So 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
@@ -21,7 +21,7 @@ from sync import engine, items, store
 from sync.core import guards
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
-from sync.google.gateway import SHORT_PATIENCE, CalendarGateway
+from sync.google.gateway import SHORT_PATIENCE, CalendarGateway, Call
 from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 from sync.pretending import NotReadYet, PretendGoogle
 from sync.run import Run
@@ -171,11 +171,13 @@ class _Planner:
         while token := self.pages[-1].get("nextPageToken"):
             self.pages.append(self.gateway.list_events(**{**arguments, "page_token": token}))
 
-    def _read_event(self, event_id: str) -> None:
-        try:
-            self.read[event_id] = self.gateway.get_event(event_id=event_id)
-        except (errors.EventGone, errors.EventRefused) as error:
-            self.read[event_id] = error
+    def _read_events(self, event_ids: Sequence[str]) -> None:
+        """Ask Google for single events. :raises GoogleUnavailable: if it cannot tell about one of them."""
+        answers = self.gateway.send([Call("get", event_id) for event_id in event_ids])
+        for answer in answers:
+            if isinstance(answer, errors.GoogleUnavailable):
+                raise answer
+        self.read |= zip(event_ids, answers, strict=True)
 
     # --- Planning, in short transactions that are rolled back ---
 
@@ -201,8 +203,8 @@ class _Planner:
     def _what_is_due(self) -> tuple[list[_Item], list[_Item]]:
         """Return the links and the activities that a session would look at, in its order."""
         self.absent = self._not_listed()
-        for event_id in self.absent:
-            self._read_event(event_id)
+        if self.absent:
+            self._read_events(self.absent)
         with self._pretended() as run:
             self._observe(run)
             store.mark_what_is_due(run)
@@ -249,7 +251,7 @@ class _Planner:
                 self.look_at(some, removes=removes)
                 return
             except NotReadYet as missing:
-                self._read_event(missing.event_id)
+                self._read_events(missing.event_ids)
 
     def look_at(self, some: list[_Item], *, removes: bool) -> None:
         """:raises NotReadYet: if Google has to be asked first."""

@@ -214,7 +214,10 @@ def _next(
         return {"looks_at_it": False, "because": "No Google account is connected.", "asks_google": False, "actions": []}
     try:
         actions, asks = foresee(
-            calendar=calendar, now=now, link=link, activity_id=activity.pk if activity and not link else None
+            calendar=calendar,
+            now=now,
+            link=link,
+            activity_id=explain.whole_of(activity).pk if activity and not link else None,
         )
     except NotSetUp as error:
         return {"looks_at_it": False, "because": str(error), "asks_google": False, "actions": []}
@@ -234,7 +237,8 @@ def _is_due(
         return False, f"It waits until {link.retry_at:%Y-%m-%d %H:%M} UTC, or for Retry."
     if link and link.is_marked:
         return True, "Its event or its activity changed."
-    if activity and ActivityMark.objects.filter(calendar=calendar, activity=activity).exists():
+    marks = ActivityMark.objects.filter(calendar=calendar)
+    if activity and marks.filter(activity__in=[activity, explain.whole_of(activity)]).exists():
         return True, "The activity changed."
     if calendar.compare_all:
         return True, "The next session looks at everything."

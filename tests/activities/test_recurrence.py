@@ -741,7 +741,7 @@ def test_lines_that_make_no_sense_are_refused_with_words(line: str) -> None:
     assert len(str(refusal.value)) < 200
 
 
-@pytest.mark.rule("R16")
+@pytest.mark.rule("R15", "R16")
 @pytest.mark.parametrize(
     "zone", ["", "Mars/Olympus", "../../etc/passwd", "/etc/passwd", "Europe", "\x00", "x" * 10_000]
 )

@@ -190,6 +190,17 @@ def it_thaws_with_edits_on_both_sides(world):
 
 
 @situation
+def several_thaw(world):
+    activities = [world.linked(f"Visit {number}") for number in range(3)]
+    for activity in activities:
+        untag(world, activity)
+    synchronize(world.annas)
+    for activity in activities:
+        change(activity, world.anna, location="Changed here")
+        tag(world, activity)
+
+
+@situation
 def it_thaws_and_its_event_is_gone(world):
     activity = world.linked()
     untag(world, activity)
@@ -372,6 +383,10 @@ class Watching(CalendarGateway):
     def _send(self, request: Any) -> Any:
         assert not connection.in_atomic_block
         return super()._send(request)
+
+    def send(self, calls: Any) -> Any:
+        assert not connection.in_atomic_block
+        return super().send(calls)
 
 
 def looked_at(calendar: SyncedCalendar) -> Preview:

@@ -25,12 +25,6 @@ ANNA, BORIS, MARIA = "anna@northfold.example", "boris@northfold.example", "maria
 
 
 @pytest.fixture
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Repeat at once what Google did not answer."""
-    monkeypatch.setitem(CalendarGateway.__init__.__kwdefaults__, "sleep", lambda _seconds: None)
-
-
-@pytest.fixture
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CalendarGateway.list_events.__kwdefaults__, "page_size", 2)
 
@@ -44,7 +38,6 @@ def summaries(google: Emulator, address: str = ANNA) -> list[str]:
 
 @pytest.mark.rule("R13", "R14")
 @pytest.mark.parametrize("told_by", ["the listing", "a 409"])
-@pytest.mark.usefixtures("_no_pauses")
 def test_a_reused_id_of_a_deleted_event(google, anna, annas, told_by):
     synchronize(annas)
     activity = tagged(anna)
@@ -208,7 +201,7 @@ FAULTS = [
 @pytest.mark.rule("R14", "R20")
 @pytest.mark.parametrize("fault", [*FAULTS, pytest.param({"status": 404, "reason": "notFound"}, id="404")])
 @pytest.mark.parametrize("page", [1, 3])
-@pytest.mark.usefixtures("_small_pages", "_no_pauses")
+@pytest.mark.usefixtures("_small_pages")
 def test_deletions_inferred_from_an_error(google, anna, annas, fault, page):
     activities = [tagged(anna, f"Visit {number}") for number in range(7)]
     synchronize(annas)
@@ -230,7 +223,6 @@ def test_deletions_inferred_from_an_error(google, anna, annas, fault, page):
 
 @pytest.mark.rule("R14", "R20")
 @pytest.mark.parametrize("fault", [fault for fault in FAULTS if fault.id != "half an answer"])  # Half a 404 is a 404.
-@pytest.mark.usefixtures("_no_pauses")
 def test_deletions_inferred_from_an_error_about_one_event(google, anna, annas, fault):
     activities = [tagged(anna, f"Visit {number}") for number in range(3)]
     synchronize(annas)

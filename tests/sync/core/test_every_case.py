@@ -29,7 +29,9 @@ from tests.sync.core.world import LATER, NOON, READ_ONLY, Session, State, World,
 PRESENT, CANCELED, DELETED = Presence
 ANNA, BORIS, CLARA, DAVID = 1, 2, 3, 4
 HOUR = timedelta(hours=1)
-BASE = Snapshot("Review", Timed(NOON, NOON + HOUR, "Europe/Zurich"), people=frozenset({ANNA, BORIS}))
+BASE = Snapshot(
+    "Review", Timed(NOON, NOON + HOUR, "Europe/Zurich"), "Room 0", "As agreed", people=frozenset({ANNA, BORIS})
+)
 # For each field of R10: what it is changed to here, and in Google.
 VALUES: dict[str, tuple[Any, Any]] = {
     "subject": ("Ours", "Theirs"),
@@ -377,6 +379,20 @@ def test_every_field_beside_every_other_with_every_right(name):
             assert getattr(end.here, name) == getattr(end.google, name) == getattr(BASE, name), case
         elif name in PER_COPY_FIELDS and not foreign:
             assert not [lost for lost in session.gave_way(name) if lost.rule == "R6"], case
+        if role != "guest" and not foreign and not why_read_only and {name, other} <= set(MERGED):
+            later = change.later or beside.later
+            check_the_later_change_wins(name, replace(change, later=later), end)
+            check_the_later_change_wins(other, replace(beside, later=later), end)
+
+
+def check_the_later_change_wins(name: str, change: Change, end: World) -> None:
+    """R11: one side's change, or the later of two; at the same moment Google's."""
+    ours, theirs = VALUES[name]
+    if change.is_same or not change.google:
+        expected = ours if change.here else getattr(BASE, name)
+    else:
+        expected = ours if change.here and change.later is Side.HERE else theirs
+    assert getattr(end.here, name) == getattr(end.google, name) == expected, f"{name}, {change}"
 
 
 @pytest.mark.rule("R11")
