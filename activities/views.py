@@ -430,13 +430,8 @@ def restore(request: UserRequest, activity_id: int) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("activities:deleted")
     messages.success(request, _("“%(subject)s” is back.") % {"subject": activity})
-<<<<<<< ours
     whole = activity.series if activity.is_series else None
     shown = series.occurrence_to_show(whole, now=now) if whole else activity
-=======
-    is_whole = activity.is_series and activity.series
-    shown = series.occurrence_to_show(activity.series, now=now) if is_whole else activity
->>>>>>> theirs
     return redirect("activities:detail", activity_id=shown.pk) if shown else redirect("activities:section")
 
 
