@@ -11,12 +11,13 @@ from typing import Any
 
 from activities.models import Activity, FieldChange
 from activities.recurrence import UnreadableRule
-from sync import lanes, marks, repeating, store, writing
+from sync import lanes, mailing, marks, repeating, store, writing
 from sync.core import decide as core
 from sync.core import guards, mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import why_not_imported
 from sync.core.identity import Candidate, Placed, place
+from sync.core.mail import Write
 from sync.core.people import Organized
 from sync.core.reasons import Reason
 from sync.core.snapshot import dump_value
@@ -32,7 +33,7 @@ logger = logging.getLogger(__name__)
 ROUNDS = 4  # How often a session looks for what its own work has left to do.
 IDS = 2  # That are tried for one event in a session.
 LOOKS = 4  # How often one item is looked at in a session before it waits for the next one (R12).
-FRESH = timedelta(hours=24)  # Guests are told about changes that young (R17).
+JUST_ORDERED = timedelta(hours=24)  # So young is a person's order to remove something, which needs no other (R14).
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=5), timedelta(days=1)  # Between two tries of a parked item (R19).
 SHOW_PROGRESS_EVERY = 10  # Items.
 # What concerns the whole session, not one item.
@@ -279,8 +280,8 @@ def _insert(run: Run, link: EventLink) -> Step:
     guests = mapping.attendees_after(
         {}, wanted=here.people, profiles={run.login: run.me.pk}, addresses=addresses, organizer=run.login
     )
-    send_updates = link.send_updates or _tell(run, activity, has_other_guests=bool(guests), due=store.ends(activity))
-    writing.intend(link, here=here, send_updates=send_updates)
+    writing.intend(link, here=here)
+    send_updates = mailing.send_updates(run, link, activity, Write.INSERT, has_other_guests=bool(guests))
     body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)
     try:
         event = yield Call("insert", body=body, send_updates=send_updates)
@@ -451,40 +452,19 @@ def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Map
             addresses=addresses,
             organizer=run.login,
         )
-    names = [name for name in patch if name not in core.PER_COPY_FIELDS]
-    send_updates = (pair.link.send_updates or "none") if names else "none"
-    if names and send_updates != "all":
-        others = pair.facts.has_other_guests or "people" in patch
-        send_updates = _tell(run, pair.activity, has_other_guests=others, due=store.ends(pair.activity), names=names)
-        EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
+    others = pair.facts.has_other_guests or "people" in patch
+    send_updates = mailing.send_updates(
+        run, pair.link, pair.activity, Write.UPDATE, has_other_guests=others, fields=patch
+    )
     return (yield _patch(pair, event, body, send_updates=send_updates))
 
 
 def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Writing:
-    send_updates = pair.link.send_updates
-    if send_updates != "all":
-        others = pair.facts.has_other_guests
-        names = ["status", "deleted"]
-        send_updates = _tell(run, pair.activity, has_other_guests=others, due=store.ends(pair.activity), names=names)
-    EventLink.objects.filter(pk=pair.link.pk).update(send_updates=send_updates)
+    others = pair.facts.has_other_guests
+    send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.REMOVE, has_other_guests=others)
     etag = str(event.get("etag", ""))
     yield Call("delete", event_id=pair.link.event_id, etag=etag, send_updates=send_updates)
     return {**event, "status": "cancelled", "etag": ""}
-
-
-def _tell(run: Run, activity: Activity, *, has_other_guests: bool, due: datetime, names: Iterable[str] = ()) -> str:
-    """
-    Return `sendUpdates`: mail only about a fresh change that a person made here, to an event still to come (R17).
-
-    Without `names` it is about the activity as a whole. The first session of an account tells nobody.
-    """
-    is_first_session = run.calendar.synchronized_at is None
-    if not (run.settings.tell_guests and has_other_guests and due > run.now) or is_first_session:
-        return "none"
-    fresh = FieldChange.objects.filter(activity=activity, origin=FieldChange.Origin.PERSON, at__gt=run.now - FRESH)
-    if wanted := list(names):
-        fresh = fresh.filter(field__in=wanted)
-    return "all" if fresh.exists() else "none"
 
 
 def _bring_activity(run: Run, mark: ActivityMark) -> Conversation:
@@ -519,7 +499,8 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         if who.organizer != activity.organizer_id:
             _hand_over(run, activity, who)
         return None
-    return writing.prepare_insert(run, activity_id=activity.pk, organized=who)
+    is_back_fill = mark.mark == ActivityMark.COMPARED
+    return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 
 
 def _hand_over(run: Run, activity: Activity, organized: Organized) -> None:
@@ -542,7 +523,7 @@ def is_to_be_added(run: Run, activity_id: int) -> bool:
 def removals_ordered_by_a_person(pair: Pair, *, now: datetime) -> bool:
     """Whether somebody has just canceled or deleted the activity here, so that the guard need not ask (R14)."""
     change = store.last_change(pair.changes, "deleted", "status")
-    return bool(change and change.origin == FieldChange.Origin.PERSON and change.at > now - FRESH)
+    return bool(change and change.origin == FieldChange.Origin.PERSON and change.at > now - JUST_ORDERED)
 
 
 # --- Outcomes ----------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ def mark_activity(*, activity: Activity, people: Iterable[int]) -> None:
         Q(account__profile__in=list(people)) | Q(links__activity=activity)
     ).distinct()
     ids = list(concerned.order_by("id").values_list("id", flat=True))
-    mark = secrets.randbelow(2**31)
+    mark = 1 + secrets.randbelow(2**31 - 1)
     # One statement: between two, a session could take off the mark it saw, without having seen this change.
     ActivityMark.objects.bulk_create(
         [ActivityMark(calendar_id=calendar_id, activity=activity, mark=mark) for calendar_id in ids],

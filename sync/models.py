@@ -162,6 +162,10 @@ class EventLink(models.Model):
     send_updates = models.CharField(
         max_length=12, blank=True
     )  # Decided with the change, kept until it is settled (R17).
+    mail_about = models.DateTimeField(null=True, blank=True)  # The change of a person that it was decided about.
+    is_back_fill = models.BooleanField(
+        default=False
+    )  # Settings changed, not the activity (R17).
     reason = models.CharField(max_length=500, blank=True)  # Why it is parked or frozen, for the user.
     rule = models.CharField(max_length=8, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
@@ -200,6 +204,8 @@ class EventLink(models.Model):
 
 class ActivityMark(models.Model):
     """An activity that a calendar's next session has to look at. Set in the transaction of the change itself."""
+
+    COMPARED = 0  # As `mark`: found by comparing everything, nobody has changed it.
 
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="activity_marks")
     activity = models.ForeignKey(Activity, models.CASCADE, related_name="+")

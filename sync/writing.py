@@ -133,9 +133,11 @@ def _own_copy(base: Snapshot, now: Snapshot) -> Snapshot:
     return Snapshot(**{name: getattr(now if name in own else base, name) for name in snapshots.FIELDS})
 
 
-def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> EventLink | None:
+def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_fill: bool) -> EventLink | None:
     """
     Choose the id of the event that this activity becomes, and save it before anything is sent (R13).
+
+    `is_back_fill` says that no change of the activity brings it out, but one of the settings (R17).
 
     Returns None if somebody else has linked the activity meanwhile: nothing is inserted while any link exists (R5).
     """
@@ -151,6 +153,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized) -> Event
             activity=activity,
             series=activity.series,
             state=EventLink.State.INSERTING,
+            is_back_fill=is_back_fill,
             seen_in_read=run.calendar.complete_read,
             is_marked=True,
             mark=1,
@@ -192,11 +195,10 @@ def next_incarnation(run: Run, former: EventLink) -> None:
         link.save()
 
 
-def intend(link: EventLink, *, here: Snapshot, send_updates: str) -> None:
-    """Keep what is about to be sent: should the answer be lost, this is what Google was given (R13, R17)."""
+def intend(link: EventLink, *, here: Snapshot) -> None:
+    """Keep what is about to be sent: should the answer be lost, this is what Google was given (R13)."""
     link.base_here = {"snapshot": snapshots.dump(here), "presence": Presence.PRESENT.value}
-    link.send_updates = send_updates
-    link.save(update_fields=["base_here", "send_updates"])
+    link.save(update_fields=["base_here"])
 
 
 def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: bool) -> None:
@@ -441,7 +443,8 @@ def _settle(
         link.settled_at = timezone.now()
     if declined_from:
         link.base_here = {**(link.base_here or {}), "declined_from": declined_from}
-    link.send_updates, link.attempts, link.retry_at = "", 0, None
+    link.send_updates, link.mail_about, link.is_back_fill = "", None, False
+    link.attempts, link.retry_at = 0, None
     link.save()
 
 

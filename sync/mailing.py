@@ -1,0 +1,58 @@
+"""Whether Google mails the guests about a write of a session: what R17 asks, gathered from our rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from activities.models import Activity, FieldChange
+from sync import store
+from sync.core import mail
+from sync.core.mail import Write
+from sync.core.reasons import Reason
+from sync.models import EventLink
+from sync.run import Run
+
+_FIELDS_OF_A_REMOVAL = ("status", "deleted")
+
+
+def send_updates(
+    run: Run, link: EventLink, activity: Activity, write: Write, *, has_other_guests: bool, fields: Iterable[str] = ()
+) -> str:
+    """
+    Return `sendUpdates` for a write, and keep it with the link until the write is settled (R17).
+
+    `fields` are those that an update changes.
+    """
+    names = frozenset(fields)
+    occasion = mail.Occasion(
+        write=write,
+        now=run.now,
+        ends_at=store.ends(activity),
+        changed_at=_changed_at(activity, write, names),
+        has_other_guests=has_other_guests,
+        tells_guests=run.settings.tell_guests,
+        fields=names,
+        is_first_session=run.calendar.synchronized_at is None,
+        is_back_fill=write is Write.INSERT and link.is_back_fill,
+    )
+    decided = mail.send_updates(occasion, decided=_decided(link))
+    link.send_updates, link.mail_about = decided.send_updates, decided.changed_at
+    EventLink.objects.filter(pk=link.pk).update(send_updates=link.send_updates, mail_about=link.mail_about)
+    return decided.send_updates
+
+
+def _decided(link: EventLink) -> mail.Decided | None:
+    if not link.send_updates:
+        return None
+    return mail.Decided(link.send_updates, Reason(True, "It was decided before.", "R17"), link.mail_about)
+
+
+def _changed_at(activity: Activity, write: Write, names: frozenset[str]) -> datetime | None:
+    """Return when a person last changed here what is to be written, None if nobody did."""
+    changes = FieldChange.objects.filter(activity=activity, origin=FieldChange.Origin.PERSON)
+    if write is Write.REMOVE:
+        changes = changes.filter(field__in=_FIELDS_OF_A_REMOVAL)
+    elif write is Write.UPDATE:
+        changes = changes.filter(field__in=names)
+    return changes.order_by("-at").values_list("at", flat=True).first()
