@@ -29,7 +29,7 @@ from sync.models import ActivityMark, EventLink
 from sync.run import Run, facts_in
 
 State = EventLink.State
-_PART = re.compile(r"^(?P<root>.+)_R\d{8}(T\d{6})?$")  # How Google names the later part of a series that was split.
+_PART = re.compile(r"^(?P<root>.+?)(_R\d{8}(T\d{6})?)+$")  # How Google names the later part of a series that was split.
 
 
 # --- What belongs together ---------------------------------------------------------------------------------------
@@ -286,8 +286,7 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     """
     assert head.series is not None
     _take_over_single_invitations(run, link, head)
-    former = _split_from(run, link)
-    if former is not None and former.series is not None:
+    for former in _split_from(run, link):
         moved = series.move_occurrences(former, to=head, since=head.series.first_start, now=run.now)
         _renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
@@ -316,16 +315,20 @@ def _left_out(run: Run, link: EventLink) -> list[datetime]:
     return [original for original in originals if original]
 
 
-def _split_from(run: Run, link: EventLink) -> Activity | None:
-    """Return the head of the series of which an event is the later part, told by its id (Google's `_R`)."""
+def _split_from(run: Run, link: EventLink) -> list[Activity]:
+    """
+    Return the heads of the series of which an event is a later part, told by its id (Google's `_R`), the latest first.
+
+    Of a series that was split twice before anybody looked, the last part's occurrences are still with the first.
+    """
     part = _PART.match(link.event_id)
     if part is None:
-        return None
+        return []
     root = part["root"]
     same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
     before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < _begins_event(run, link)]
-    return max(before, key=_begins).activity if before else None
+    return [whole.activity for whole in sorted(before, key=_begins, reverse=True) if whole.activity]
 
 
 def _begins(whole: EventLink) -> datetime:

@@ -13,7 +13,7 @@ from activities import services
 from activities.models import Activity, Participant
 from google_emulator import Emulator, events, rendering
 from sync.google.gateway import CalendarGateway
-from sync.models import EventLink
+from sync.models import EventLink, SyncedCalendar, SyncSession
 from tests.factories import make_user
 from tests.google import synchronize
 from tests.sync.helpers import ELEVEN, TEN, assert_quiet, change, counts, fresh, invite_both, only_activity, tagged
@@ -31,6 +31,12 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def summaries(google: Emulator, address: str = ANNA) -> list[str]:
     return sorted(event["summary"] for event in google.person(address).events())
+
+
+def retry_now(calendar: SyncedCalendar) -> SyncSession:
+    """Run the session in which every parked item's pause has passed."""
+    EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now() - timedelta(seconds=1))
+    return synchronize(calendar)
 
 
 # --- Ids ---------------------------------------------------------------------------------------------------------
@@ -68,6 +74,50 @@ def test_a_reused_id_of_a_deleted_event(google, anna, annas, told_by):
     [insert] = sent(google, method="POST")
     assert (insert.status, insert.event_id != first) == (200, True)
     assert summaries(google) == ["Renewal call"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R19")
+def test_a_409_answered_for_ever(google, anna, annas):
+    synchronize(annas)
+    activity, other = tagged(anna, "Renewal call"), tagged(anna, "Site visit")
+    google.fail(status=409, reason="duplicate", method="POST", path="/events", times=1000)
+
+    for _session in range(3):
+        google.requests.clear()
+        synchronize(annas)
+        assert len(sent(google)) <= 8  # A few ids for each of the two, then their turn is over.
+        assert {fresh(activity).status, fresh(other).status} == {"not_started"}  # An error cancels nothing.
+    google.faults.clear()
+    retry_now(annas)
+    retry_now(annas)
+
+    assert summaries(google) == ["Renewal call", "Site visit"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R9", "R13")
+@pytest.mark.parametrize("stranger", ["an event of one's own", "a copy of another activity's", "an invitation"])
+def test_a_409_from_a_strangers_event(google, anna, annas, stranger):
+    synchronize(annas)
+    activity = tagged(anna)
+    google.add_account(MARIA, name="Maria")
+    hidden = {"extendedProperties": {"private": {"creatioActivity": "0b8f0a1e-3c2d-4f5a-9b6c-7d8e9f0a1b2c"}}}
+
+    def take_the_id() -> None:
+        event = {"id": sent(google, method="POST")[-1].event_id, "summary": "A stranger's", **ELEVEN}
+        if stranger == "an invitation":
+            google.person(MARIA).create_event({**event, "attendees": [{"email": ANNA}]})
+        else:
+            google.fill(ANNA, [event if stranger.startswith("an event") else {**event, **hidden}])
+
+    google.interject(take_the_id, method="POST", path="/events")
+    synchronize(annas)
+    retry_now(annas)
+
+    assert summaries(google) == ["A stranger's", "Renewal call"]
+    assert (fresh(activity).subject, fresh(activity).status) == ("Renewal call", "not_started")
+    assert not [write for write in sent(google) if write.method != "POST"]  # The stranger's event is left alone.
     assert_quiet(google, annas)
 
 

@@ -249,6 +249,8 @@ def save(client: Client, activity: Activity, **values: str) -> None:
     for bound in form:
         value = bound.value()
         shown = bound.field.widget.format_value(value) if hasattr(bound.field.widget, "format_value") else value
+        if shown == []:  # Of boxes, none of which is ticked, a browser sends nothing.
+            continue
         data[bound.html_initial_name] = data[bound.html_name] = shown[0] if isinstance(shown, list) else shown or ""
         if isinstance(value, bool):
             data[bound.html_initial_name] = str(value)
