@@ -278,7 +278,12 @@ def _insert(run: Run, link: EventLink) -> Step:
     addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
     here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
     guests = mapping.attendees_after(
-        {}, wanted=here.people, profiles={run.login: run.me.pk}, addresses=addresses, organizer=run.login
+        {},
+        wanted=here.people,
+        profiles={run.login: run.me.pk},
+        addresses=addresses,
+        organizer=run.login,
+        answer=_own_answer(run, activity),
     )
     writing.intend(link, here=here)
     send_updates = mailing.send_updates(run, link, activity, Write.INSERT, has_other_guests=bool(guests))
@@ -289,6 +294,10 @@ def _insert(run: Run, link: EventLink) -> Step:
         return (yield from _whose_id(run, link, activity))
     writing.adopt(run, link, event, is_answer=True)
     return True
+
+
+def _own_answer(run: Run, activity: Activity) -> str:
+    return next((one.response for one in activity.participants.all() if one.profile_id == run.me.pk), "accepted")
 
 
 def _whose_id(run: Run, link: EventLink, activity: Activity) -> Step:
@@ -451,6 +460,7 @@ def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Map
             profiles=run.profiles_for(dict(event), dict(pair.profiles)),
             addresses=addresses,
             organizer=run.login,
+            answer=_own_answer(run, pair.activity),
         )
     others = pair.facts.has_other_guests or "people" in patch
     send_updates = mailing.send_updates(

@@ -163,9 +163,7 @@ class EventLink(models.Model):
         max_length=12, blank=True
     )  # Decided with the change, kept until it is settled (R17).
     mail_about = models.DateTimeField(null=True, blank=True)  # The change of a person that it was decided about.
-    is_back_fill = models.BooleanField(
-        default=False
-    )  # Settings changed, not the activity (R17).
+    is_back_fill = models.BooleanField(default=False)  # Settings changed, not the activity (R17).
     reason = models.CharField(max_length=500, blank=True)  # Why it is parked or frozen, for the user.
     rule = models.CharField(max_length=8, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

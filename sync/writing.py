@@ -68,7 +68,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
         run.count("added", Here)
         words = _import_words(activity, facts, run)
         run.note(SyncOutcome.Action.ADDED, rule="R3", reason=words, item=content.subject, link=current)
-        _journal_unknown_zone(run, current, content)
+        _journal_unknown_zone(run, current, content.subject)
 
 
 def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
@@ -146,6 +146,10 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_
         if store.is_linked_anywhere(activity_id):
             return None
         _set_organizer(run, activity, organized, link=None)
+        # Whoever organizes what goes out takes part in it, as Google's own page has it.
+        Participant.objects.filter(activity=activity, profile=run.me, response="needs_action").update(
+            response=Participant.Response.ACCEPTED
+        )
         link = EventLink(
             calendar=run.calendar,
             google_calendar_id=run.calendar.calendar_id,
@@ -491,6 +495,8 @@ def _write_content(run: Run, activity: Activity, patch: Mapping[str, Any], pair:
         )
         for name, value in patch.items()
     )
+    if "when" in patch:
+        _journal_unknown_zone(run, pair.link, activity.subject)
     run.count("updated", Here)
     run.note(
         SyncOutcome.Action.UPDATED,
@@ -662,13 +668,13 @@ def _claim_meeting(facts: EventFacts, activity: Activity, *, may_fail: bool = Fa
             raise ChangedHere from error
 
 
-def _journal_unknown_zone(run: Run, link: EventLink, content: Snapshot) -> None:
+def _journal_unknown_zone(run: Run, link: EventLink, subject: str) -> None:
     if name := mapping.unknown_zone(link.event):
         run.note(
             SyncOutcome.Action.REPLACED,
             rule="R16",
             reason=f"The time zone “{name}” is unknown; the offset was used.",
-            item=content.subject,
+            item=subject,
             link=link,
             field="when",
             google=name,

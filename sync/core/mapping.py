@@ -288,12 +288,13 @@ def attendees_after(
     profiles: Mapping[str, int],
     addresses: Mapping[int, str],
     organizer: str,
+    answer: str = "accepted",
 ) -> list[dict[str, Any]]:
     """
     Return Google's own list of guests plus the change, every other entry exactly as Google gave it (R7, R12).
 
     `addresses` holds the address under which each newcomer is invited. The first guest brings the organizer along as a
-    guest who has accepted, as Google's own page does.
+    guest who has accepted, as Google's own page does, or who has given another `answer` here.
     """
     current = [dict(_dict(entry)) for entry in _list(event.get("attendees"))]
     persons = [profiles.get(str(entry.get("email", "")).lower()) for entry in current]
@@ -302,7 +303,8 @@ def attendees_after(
     newcomers = sorted(person for person in wanted - present if person in addresses)
     added = [{"email": addresses[person], "responseStatus": "needsAction"} for person in newcomers]
     if added and not current and organizer:
-        added.insert(0, {"email": organizer, "responseStatus": "accepted"})
+        own = answer if answer != "needs_action" else "accepted"
+        added.insert(0, {"email": organizer, "responseStatus": _GOOGLE_ANSWERS[own]})
     return kept + added
 
 

@@ -348,3 +348,18 @@ def test_what_is_not_collective_may_be_changed_by_whoever_may_open_it(google, an
     assert counts(synchronize(annas)) == {"updated_in_google": 1}
     [event] = google.person("anna@northfold.example").events()
     assert event["summary"] == "Renamed by a colleague"
+
+
+@pytest.mark.rule("R5", "R10")
+def test_who_takes_over_what_goes_out_takes_part_in_it(google, anna, boris, boriss):
+    dora = make_user("dora").profile
+    activity = tagged(boris, organizer=dora, participants=[boris, anna])
+    assert activity.participants.get(profile=boris).response == "needs_action"
+
+    synchronize(boriss)
+
+    assert activity.participants.get(profile=boris).response == "accepted"
+    [event] = google.person("boris@northfold.example").events()
+    answers = {guest["email"]: guest["responseStatus"] for guest in event["attendees"]}
+    assert answers["boris@northfold.example"] == "accepted"
+    assert_quiet(google, boriss)

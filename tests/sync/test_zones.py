@@ -727,3 +727,27 @@ def test_days_are_days():
         when = mapping.when_of(event, default_zone=zone)
         assert when == Days(date(2027, 3, 28), date(2027, 3, 28))
         assert mapping.when_body(when, replacing={}) == event
+
+
+@pytest.mark.rule("R16")
+def test_an_unknown_zone_that_comes_later_is_journalled_too(google):
+    calendar = somebody(google, ZURICH)
+    activity = tagged(who(calendar))
+    synchronize(calendar)
+    event = only_event(google, calendar)
+    moved = {
+        "start": {"dateTime": "2027-03-08T12:00:00Z", "timeZone": "Nordic Standard Time"},
+        "end": {"dateTime": "2027-03-08T13:00:00Z", "timeZone": "Nordic Standard Time"},
+    }
+    google_sets(google, calendar.account.login, event["id"], **moved)
+
+    session = synchronize(calendar)
+
+    assert fresh(activity).start == datetime(2027, 3, 8, 12, tzinfo=UTC)
+    assert fresh(activity).time_zone == ZURICH
+    kept = session.outcomes.get(rule="R16")
+    assert (kept.google, kept.field, kept.activity_id) == ("Nordic Standard Time", "when", activity.pk)
+    assert_quiet(google, calendar)
+
+    google_sets(google, calendar.account.login, event["id"], location="Room 5")
+    assert not synchronize(calendar).outcomes.filter(rule="R16").exists()  # Said once.
