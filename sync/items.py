@@ -54,7 +54,7 @@ def bring_all_together(run: Run) -> str:
     _take_confirmed(run)
     looked_at = _LookedAt()
     for _round in range(ROUNDS):
-        if not _bring_marked_together(run, looked_at):
+        if not _bring_marked_together(run, looked_at) or run.unavailable:  # What is left, the next pass looks at (R20).
             break
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
