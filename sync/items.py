@@ -54,7 +54,7 @@ def bring_all_together(run: Run) -> str:
     _take_confirmed(run)
     looked_at = _LookedAt()
     for _round in range(ROUNDS):
-        if not _bring_marked_together(run, looked_at):
+        if not _bring_marked_together(run, looked_at) or run.unavailable:  # What is left, the next pass looks at (R20).
             break
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
@@ -95,10 +95,23 @@ def _bring_marked_together(run: Run, looked_at: _LookedAt) -> bool:
 
 
 def look_at(run: Run, *, links: Iterable[int], activities: Iterable[ActivityMark]) -> None:
-    """Look at these links and activities alone, as a preview does; what goes wrong with one is its outcome (R21)."""
+    """
+    Look at these links and activities, and at what they leave to do about others, as a preview does (R21).
+
+    What goes wrong with one is its outcome. What waits for a look already is left alone.
+    """
+    waiting = _LookedAt(
+        {*links, *(link.pk for link in store.marked_links(run))},
+        {mark.row.pk for mark in store.marked_activities(run)},
+    )
+    marks = store.in_lanes(run, activities)
+    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in marks if mark.is_new_series])
     found = [_item_of_link(run, link) for link in store.links_to_look_at(run, links)]
-    found += [_item_of_activity(run, mark) for mark in store.in_lanes(run, activities)]
+    found += [_item_of_activity(run, mark) for mark in marks if not mark.is_new_series]
     lanes.carry_out(run, found)
+    for _round in range(ROUNDS):
+        if not _bring_marked_together(run, waiting):
+            break
 
 
 def _take_confirmed(run: Run) -> None:

@@ -135,12 +135,15 @@ class _Planner:
     waiting: list[PlannedAction] = field(default_factory=list)
     staying_out: list[PlannedAction] = field(default_factory=list)
     deferred: list[_Item] = field(default_factory=list)
+    lanes: dict[str, list[_Item]] = field(default_factory=dict)  # The events of each lane.
     links: int = 0  # How many links there would be before the removals.
     met: set[int] = field(default_factory=set)  # Activities that an event was brought together with.
 
     def preview(self) -> Preview:
         self._read_pages()
         links, activities = self._what_is_due()
+        for item in links:
+            self.lanes.setdefault(item.lane, []).append(item)
         for some in _in_parts(links):
             self._plan(some)
         for some in _in_parts([item for item in activities if item.activity_id not in self.met]):
@@ -255,9 +258,14 @@ class _Planner:
 
     def look_at(self, some: list[_Item], *, removes: bool) -> None:
         """:raises NotReadYet: if Google has to be asked first."""
+        before_that = [item for lane in {item.lane: 1 for item in some} for item in self.lanes.get(lane, ())]
         with self._pretended() as run:
-            self._observe(run, only={item.event[1] for item in some if item.event})
-            run.removals_allowed = removes
+            self._observe(run, only={item.event[1] for item in [*some, *before_that] if item.event})
+            if removes:  # What else happens to a series comes first, as in the session.
+                items.look_at(run, links=_links_of(run, before_that), activities=[])
+                SyncOutcome.objects.filter(session=run.session).delete()
+                run.removals_allowed = True
+                run.deferred.clear()
             linked = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED)
             before = store.count_of(linked)
             links = _links_of(run, some)

@@ -23,8 +23,7 @@ def run_session(*, session_id: int, **_: Any) -> None:
     session = SyncSession.objects.select_related("calendar__account__profile").filter(pk=session_id).first()
     if session is None or session.status != SyncSession.Status.QUEUED:
         return
-    now = timezone.now()
-    if session.seconds_to_wait(now) or (_run_a_pass(session, now=now) and session.is_postponed):
+    if _run_a_pass(session, now=timezone.now()) and session.is_postponed:
         sessions.wake_worker(session)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Profile
-from activities import feed, series, services
+from activities import feed, recurrence, series, services
 from activities.models import Activity, FieldChange, Participant, Series
 from activities.signals import (
     activity_changed,
@@ -956,6 +957,80 @@ def test_show_in_calendar_saved_in_the_administration_is_that_of_all(anna):
     assert answer.status_code == 302
     assert Activity.every.filter(show_in_calendar=True).count() == 4
     assert (changed_fields(row), changed_fields(head)) == (set(), {"show_in_calendar"})
+
+
+# --- Whatever people do --------------------------------------------------------------------------------------------
+
+RULES = (
+    "RRULE:FREQ=DAILY;COUNT=20", "RRULE:FREQ=WEEKLY;BYDAY=MO,WE;COUNT=15", "RRULE:FREQ=MONTHLY;BYDAY=2MO",
+    "RRULE:FREQ=WEEKLY;INTERVAL=2", "RRULE:FREQ=YEARLY", "RRULE:FREQ=MONTHLY;BYMONTHDAY=-1;COUNT=5",
+    "RRULE:FREQ=WEEKLY;UNTIL=20260601T000000Z", "RRULE:FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1;COUNT=6",
+)  # fmt: skip
+ZONES = ("UTC", "Europe/Zurich", "America/New_York", "Pacific/Auckland")
+
+
+def change_somehow(chance: Random, row: Activity, *, by: Profile, other: Profile, now: datetime) -> None:
+    """Do with an occurrence, or with some or all of them, what comes to somebody's mind."""
+    whole: dict[str, Any] = {"activity": row, "scope": chance.choice(series.SCOPES), "now": now}
+    hours, days = chance.choice([-3, 1, 5]), chance.choice([-1, 1, 2])
+    ends = row.start + timedelta(hours=chance.choice([1, 2, 30]))
+    changes: list[Callable[[], object]] = [
+        lambda: series.edit(**whole, by=by, subject=chance.choice(["Retro", "Review"])),
+        lambda: series.edit(**whole, by=by, owner=chance.choice([by, other]), priority="high"),
+        lambda: series.edit(**whole, by=by, show_in_calendar=chance.choice([True, False])),
+        lambda: series.edit(**whole, by=by, start=row.start + timedelta(hours=hours)),
+        lambda: series.edit(**whole, by=by, start=row.start + timedelta(days=days)),
+        lambda: series.edit(**whole, by=by, start=row.start, due=ends, time_zone=chance.choice(ZONES)),
+        lambda: series.edit(**whole, by=by, days=(row.start.date(), row.start.date() + timedelta(days=abs(days)))),
+        lambda: series.edit(**whole, by=by, lines=[chance.choice(RULES)]),
+        lambda: series.set_status(**whole, by=by, status=chance.choice(Activity.Status.values), result="So it went"),
+        lambda: series.delete(**whole, by=by),
+        lambda: series.respond(**whole, profile=other, response="tentative"),
+        lambda: series.add_participant(**whole, by=by, profile=other),
+        lambda: series.remove_participant(**whole, by=by, profile=other),
+        lambda: series.repeat(activity=row, lines=[chance.choice(RULES)], by=by, now=now),
+        lambda: series.stop_repeating(activity=row, by=by, now=now),
+        lambda: restore_one(by, now=now),
+    ]
+    with suppress(services.UnableToChange):
+        chance.choice(changes)()
+
+
+def restore_one(by: Profile, *, now: datetime) -> None:
+    gone = Activity.every.restorable_by(by, now=now).first()
+    if gone and gone.is_series:
+        series.restore(head=gone, by=by, now=now)
+    elif gone:
+        services.restore(activity=gone, by=by, now=now)
+
+
+def check_whole(head: Activity, *, now: datetime) -> None:
+    """A series has each occurrence of its rule once and no other, up to the horizon, and is selected as a whole."""
+    pattern, kept = series.pattern_of(head), Series.objects.get(pk=head.series_id)
+    assert (kept.time_zone, kept.first_start) == (head.time_zone, series.original_of(pattern.first))
+    rows, until = occurrences(head), series.horizon(now=now)
+    wanted = set(recurrence.starts(pattern, before=until))
+    assert {row.original_start for row in rows if row.original_start < until} <= wanted
+    if head.deleted_at is None and head.status != Activity.Status.CANCELED:
+        skipped = {datetime.fromisoformat(text) for text in kept.skipped}
+        assert wanted <= {row.original_start for row in rows} | skipped
+    assert {row.show_in_calendar for row in rows} <= {head.show_in_calendar}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_people_do_each_series_stays_whole(anna, boris, seed):
+    chance, now = Random(seed), NOW
+    make_series(anna, chance.choice(RULES), time_zone=chance.choice(ZONES))
+    for _step in range(12):
+        present = list(Activity.objects.present())
+        if not present:
+            break
+        change_somehow(chance, chance.choice(present), by=anna, other=boris, now=now)
+        now += timedelta(days=chance.choice([0, 0, 20]))
+        retention.erase_deleted(now=now)
+        series.extend_horizon(now=now)
+        for head in Activity.every.filter(is_series=True).select_related("series"):
+            check_whole(head, now=now)
 
 
 # --- Several at once -----------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Profile
-from activities import services
+from activities import series, services
 from activities.models import Activity, FieldChange, Participant, Tag
 from google_emulator import Emulator
 from sync import connections
@@ -365,6 +365,80 @@ def removals_that_the_guard_lets_pass(world):
     synchronize(world.annas)
     for event in world.annas_google.events()[:3]:
         world.annas_google.delete(event["id"])
+
+
+WEEKLY = ["RRULE:FREQ=WEEKLY;COUNT=5"]
+
+
+def series_there(world: World) -> dict[str, Any]:
+    return world.annas_google.create_event({"summary": "Stand-up", "recurrence": WEEKLY, **TEN})
+
+
+def series_here(world: World) -> Activity:
+    """Return the head of a series that takes part."""
+    values = {"start": START, "due": DUE, "show_in_calendar": True, "now": timezone.now()}
+    head = series.create(by=world.anna, subject="Stand-up", lines=WEEKLY, **values)
+    tag(world, head)
+    return head
+
+
+def second(head: Activity) -> Activity:
+    return Activity.objects.get(series=head.series_id, original_start=START + timedelta(weeks=1))
+
+
+@situation
+def a_series_comes_in_with_an_exception(world):
+    series_there(world)
+    [_first, moved, *_rest] = world.annas_google.events(expand=True)
+    world.annas_google.edit(moved["id"], timed("2027-03-16T14:00:00", "2027-03-16T15:00:00"))
+
+
+@situation
+def a_series_goes_out(world):
+    series_here(world)
+
+
+@situation
+def a_series_is_edited_in_google(world):
+    event = series_there(world)
+    synchronize(world.annas)
+    world.annas_google.edit(event["id"], {"summary": "Daily"})
+    world.annas_google.delete(world.annas_google.events(expand=True)[2]["id"])
+
+
+@situation
+def a_series_is_edited_here(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="all", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
+def an_occurrence_is_edited_here(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="this", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
+def a_series_is_divided_here(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="following", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
+def a_series_is_deleted_in_google(world):
+    event = series_there(world)
+    synchronize(world.annas)
+    world.annas_google.delete(event["id"])
+
+
+@situation
+def a_series_freezes(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    untag(world, head)
 
 
 def lines(found: Any) -> list[tuple[Any, ...]]:
