@@ -31,7 +31,7 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     calendar = session.calendar
     _begin_pass(session, now=now)
     status: str = SyncSession.Status.FAILED
-    listed = session.items_total > 0  # In a pass before.
+    listed = session.outcomes.exists()  # A pass before came further than to listing.
     current: Run | None = None
     unavailable: errors.GoogleUnavailable | None = None
     try:

@@ -105,6 +105,19 @@ def test_pauses_grow_and_end(google, anna, annas, pauses, method, status):
     assert counts(synchronize(annas)) == {"added_in_google": 1}
 
 
+def test_what_was_done_before_google_fell_silent_for_good_is_not_called_a_failure(google, anna, annas, pauses):
+    tagged(anna)
+    tagged(anna, "Site visit")
+    google.fail(**UNAVAILABLE, method="POST", path=r"/events$", skip=1)
+    google.fail(**UNAVAILABLE, method="GET", path=r"/events$", skip=1, times=100)
+
+    session = synchronize(annas)
+
+    assert (session.status, session.passes, counts(session)) == ("with_problems", 7, {"added_in_google": 1})
+    google.faults.clear()
+    assert counts(synchronize(annas)) == {"added_in_google": 1}
+
+
 @pytest.mark.parametrize(("asked", "pause"), [(1, 1), (20, 20), (60, 60), (61, None), (3600, None)])
 def test_a_wish_of_googles_is_granted_up_to_a_limit(google, anna, annas, pauses, asked, pause):
     google.fail(status=429, reason="rateLimitExceeded", path=r"/events$", retry_after=asked)
