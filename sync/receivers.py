@@ -25,6 +25,8 @@ from sync.models import EventLink, Meeting
 @receiver(activity_changed)
 def mark_for_everybody_concerned(*, activity: Activity, people: set[int], **_: Any) -> None:
     marks.mark_activity(activity=activity, people=people)
+    if activity.is_series:  # Its exceptions follow it in what is not their own (R15).
+        marks.mark_links(EventLink.objects.filter(series=activity.series_id, activity__is_series=False))
 
 
 @receiver(emails_changed)

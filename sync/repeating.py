@@ -436,7 +436,7 @@ def _follow(run: Run, head: Activity, before: _Head, after: _Head) -> None:
     if names := changed & set(FOLLOWED_BY_ALL):
         series.follow(head, before=before.columns, names=names, rows=every)
     if changed & {"status", "deleted_at"}:
-        _follow_presence(run, every, before, after)
+        _follow_presence(run, head, every, before, after)
     _follow_people(head, before, after, plain=plain, every=every)
     if added := after.tags - before.tags:
         series.put_tags(head, tags=added)
@@ -444,9 +444,10 @@ def _follow(run: Run, head: Activity, before: _Head, after: _Head) -> None:
         _re_place(run, head, before)
 
 
-def _follow_presence(run: Run, every: QuerySet[Activity], before: _Head, after: _Head) -> None:
+def _follow_presence(run: Run, head: Activity, every: QuerySet[Activity], before: _Head, after: _Head) -> None:
     """A canceled series takes along its occurrences that are not completed, and brings them back with it (R14)."""
     canceled = Activity.Status.CANCELED
+    assert head.series is not None
     # What was cancelled by itself, in Google or here, stays so whatever becomes of the others.
     cancelled = EventLink.objects.filter(
         calendar=run.calendar, event__status="cancelled", activity__isnull=False
@@ -457,8 +458,10 @@ def _follow_presence(run: Run, every: QuerySet[Activity], before: _Head, after: 
         rows.exclude(status=Activity.Status.COMPLETED).update(status=canceled)
     elif former == canceled != status:
         rows.filter(status=canceled).update(status=status, result="", result_details="")
+        series.lay_out(head.series, now=run.now)
     if before.columns["deleted_at"] and not after.columns["deleted_at"]:
         rows.filter(deleted_at=before.columns["deleted_at"]).update(deleted_at=None)
+        series.lay_out(head.series, now=run.now)
 
 
 def _follow_people(

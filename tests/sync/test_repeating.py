@@ -16,7 +16,7 @@ from google_emulator import Emulator
 from sync import repeating
 from sync.models import EventLink, SyncedCalendar
 from tests.factories import make_user
-from tests.google import sync_tag, synchronize, timed
+from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, change, counts, tagged
 from tests.sync.wire import sent
 
@@ -607,3 +607,168 @@ def test_an_invitation_to_a_single_occurrence_joins_the_series_of_a_colleague(go
     for calendar in (annas, boriss):
         synchronize(calendar)
         assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R15", "R5", "R8")
+def test_a_series_runs_by_a_guest_until_its_organizer_comes(google, anna, boris, boriss):
+    google.add_account(ANNA, name="Anna", time_zone=ZONE)
+    make_there(google, attendees=[{"email": BORIS}])
+    synchronize(boriss)
+    assert {row.organizer for row in Activity.objects.all()} == {boris}
+    change(occurrence("2027-03-15"), boris, priority="high")
+
+    annas = connect(google, anna.user)
+    synchronize(annas)
+
+    assert {row.organizer for row in Activity.objects.all()} == {anna}
+    assert Series.objects.count() == 1
+    assert_same(google, anna)
+    series.edit(activity=occurrence("2027-03-22"), scope="all", by=anna, now=timezone.now(), location="Room 5")
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    assert {row.location for row in Activity.objects.all()} == {"Room 5"}
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R15", "R4")
+def test_a_series_is_frozen_and_thaws_as_a_whole(google, anna, annas):
+    make_here(anna)
+    synchronize(annas)
+    services.remove_tag(activity=occurrence("2027-03-22"), tag=sync_tag(anna), by=anna)
+    series.edit(activity=occurrence("2027-03-15"), scope="all", by=anna, now=timezone.now(), subject="Retro")
+    change(occurrence("2027-03-22"), anna, location="Garden")
+    [master] = google.person(ANNA).events()
+    google.person(ANNA).edit(master["id"], {"description": "Cameras on"})
+
+    synchronize(annas)
+    assert {row[0] for row in rows_there(google)} == {"Stand-up"}
+    assert {row.notes for row in Activity.objects.all()} == {""}
+
+    services.add_tag(activity=occurrence("2027-03-29"), tag=sync_tag(anna), by=anna)
+    in_step(google, annas)
+    assert {(row[0], row[4]) for row in rows_there(google)} == {("Retro", "Cameras on")}
+    assert [row[3] for row in rows_there(google)].count("Garden") == 1
+
+
+@pytest.mark.rule("R15", "R7")
+def test_people_join_and_leave_a_series_and_one_occurrence(google, anna, annas, boris, boriss):
+    clara = make_user("clara").profile
+    google.add_account("clara@northfold.example", name="Clara")
+    make_here(anna, participants=[boris])
+    synchronize(annas)
+    now = timezone.now()
+
+    series.add_participant(activity=occurrence("2027-03-15"), scope="all", profile=clara, by=anna, now=now)
+    services.remove_participant(activity=occurrence("2027-03-22"), profile=boris, by=anna, now=now)
+    synchronize(annas)
+
+    guests = [{guest["email"] for guest in event["attendees"]} for event in there(google)]
+    everybody = {ANNA, BORIS, "clara@northfold.example"}
+    assert guests == [everybody, everybody, everybody - {BORIS}, everybody, everybody]
+    assert_quiet(google, annas)
+    series.remove_participant(activity=occurrence("2027-03-15"), scope="all", profile=clara, by=anna, now=now)
+    synchronize(annas)
+    synchronize(boriss)
+    assert not any(row.participants.filter(profile=clara).exists() for row in Activity.objects.all())
+    assert all({guest["email"] for guest in event["attendees"]} <= {ANNA, BORIS} for event in there(google))
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R15", "R14")
+def test_a_guest_who_throws_a_series_away_has_declined_it(google, anna, annas, boris, boriss):
+    make_there(google, attendees=[{"email": BORIS}])
+    synchronize(annas)
+    synchronize(boriss)
+    [master] = google.person(BORIS).events()
+
+    google.person(BORIS).delete(master["id"])
+    for calendar in (boriss, annas):
+        assert synchronize(calendar).status == "succeeded"
+
+    rows = Activity.objects.all()
+    assert {row.participants.get(profile=boris).response for row in rows} == {"declined"}
+    assert {row.status for row in rows} == {"not_started"}
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R15", "R20")
+def test_a_complete_read_doubles_no_occurrence(google, anna, annas):
+    make_there(google)
+    person = google.person(ANNA)
+    person.edit(instance(google, "2027-03-15")["id"], {"summary": "Pairing"})
+    person.delete(instance(google, "2027-03-29")["id"])
+    synchronize(annas)
+    google.expire_sync_tokens()
+
+    session = synchronize(annas)
+
+    assert (session.status, counts(session), Activity.objects.count()) == ("succeeded", {}, 4)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R13")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_lost_answer_makes_no_second_series(google, anna, annas, when, monkeypatch):
+    monkeypatch.setattr("sync.tasks.sleep", lambda _seconds: None)
+    make_here(anna)
+    change(occurrence("2027-03-15"), anna, subject="Pairing")
+    google.fail("reset", when=when, method="POST", path="/events", times=5)
+
+    synchronize(annas)
+    google.faults.clear()
+    synchronize(annas)
+
+    in_step(google, annas)
+    assert len(google.person(ANNA).events()) == 2  # The series and its one exception.
+
+
+@pytest.mark.rule("R15")
+def test_a_series_split_twice_by_google_keeps_its_activities(google, anna, annas):
+    make_there(google, ["RRULE:FREQ=WEEKLY;COUNT=8"])
+    synchronize(annas)
+    before = set(Activity.objects.values_list("pk", flat=True))
+    google.person(ANNA).edit(instance(google, "2027-04-05")["id"], {"summary": "Second"}, scope="following")
+    in_step(google, annas)
+    google.person(ANNA).edit(instance(google, "2027-04-19")["id"], {"summary": "Third"}, scope="following")
+    in_step(google, annas)
+
+    assert set(Activity.objects.values_list("pk", flat=True)) == before
+    assert [row[0] for row in rows_there(google)] == ["Second"] * 2 + ["Stand-up"] * 4 + ["Third"] * 2
+
+
+@pytest.mark.rule("R15")
+def test_all_of_a_series_moves_to_another_day_in_google(google, anna, annas):
+    master = make_there(google, ["RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=4"])
+    synchronize(annas)
+    third = occurrence("2027-03-22")
+    services.set_status(activity=third, by=anna, status="in_progress", now=timezone.now())
+
+    google.person(ANNA).edit(
+        master["id"],
+        {
+            "recurrence": ["RRULE:FREQ=WEEKLY;BYDAY=TU;COUNT=4"],
+            **timed("2027-03-09T10:00:00", "2027-03-09T11:00:00", ZONE),
+        },
+    )
+    in_step(google, annas)
+
+    third.refresh_from_db()
+    assert (third.status, third.start) == ("in_progress", at("2027-03-23"))
+    assert Activity.objects.count() == 4
+
+
+@pytest.mark.rule("R15", "R14")
+def test_the_guard_counts_a_series_as_one(google, anna, annas):
+    masters = [make_there(google, summary=f"Series {number}") for number in range(6)]
+    synchronize(annas)
+    for master in masters[:4]:
+        google.person(ANNA).delete(master["id"])
+
+    assert synchronize(annas).status == "succeeded"
+
+    for master in masters[4:]:
+        google.person(ANNA).delete(master["id"])
+    assert synchronize(annas).status == "succeeded"
