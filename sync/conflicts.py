@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
-from activities import services
+from activities import series, services
 from activities.models import Activity, Participant
 from sync.core.snapshot import Days, Repeating, dump_when, load_when
 from sync.models import SyncOutcome
@@ -99,49 +99,89 @@ def dismiss(*, outcome: SyncOutcome) -> None:
 
 def _activity_of(outcome: SyncOutcome, *, profile: Profile) -> Activity | None:
     """Return the activity if this person may open it; what they organize and was deleted can be brought back."""
-    visible = Activity.objects.visible_to(profile).filter(pk=outcome.activity_id).first()
+    if outcome.activity_id is None:
+        return None
+    visible = Activity.every.visible_to(profile).filter(pk=outcome.activity_id).first()
     if visible is None and outcome.field == "status":
-        return Activity.objects.filter(pk=outcome.activity_id, organizer=profile).first()
+        return Activity.every.filter(pk=outcome.activity_id, organizer=profile).first()
     return visible
 
 
 def _put(outcome: SyncOutcome, activity: Activity, *, by: Profile, now: datetime, person: int | None) -> None:
-    value = other_value(outcome)
+    value, change = other_value(outcome), _Change(activity, by=by, now=now)
     match outcome.field:
         case "reminder":
-            Participant.objects.filter(activity=activity, profile=by).update(reminder_minutes=value)
-            services.announce(activity, by=by)
+            change.set_reminder(value)
         case "response":
-            services.respond(activity=activity, profile=by, response=value or "needs_action", now=now)
+            change.respond(value or Participant.Response.NEEDS_ACTION)
         case "people":
-            _put_people(outcome, activity, by=by, now=now, person=person)
+            for profile, takes_part in people_at_stake(outcome):
+                if person in (None, profile.pk):
+                    change.let_take_part(profile, takes_part=takes_part)
         case "status":
-            _put_status(value, activity, by=by, now=now)
+            change.set_presence(value)
         case "when":
-            services.edit(activity=activity, by=by, now=now, **_when(value))
+            change.edit(**_when(value))
         case name:
-            services.edit(activity=activity, by=by, now=now, **{name: value})
+            change.edit(**{name: value})
 
 
-def _put_people(outcome: SyncOutcome, activity: Activity, *, by: Profile, now: datetime, person: int | None) -> None:
-    for profile, takes_part in people_at_stake(outcome):
-        if person not in (None, profile.pk):
-            continue
-        change = services.add_participant if takes_part else services.remove_participant
-        change(activity=activity, profile=profile, by=by, now=now)
+class _Change:
+    """What a person changes about an activity, or about all of a series, whose head then stands for it (R15)."""
 
+    def __init__(self, activity: Activity, *, by: Profile, now: datetime) -> None:
+        self._activity, self._by, self._now = activity, by, now
+        self._all: dict[str, Any] = {}
+        if activity.is_series:
+            first = Activity.objects.filter(series=activity.series_id).order_by("original_start").first()
+            self._all = {"activity": first, "scope": series.ALL, "now": now}
 
-def _put_status(value: Any, activity: Activity, *, by: Profile, now: datetime) -> None:
-    """Cancel or delete it again, or bring it back (R14)."""
-    if value == "deleted":
-        services.delete(activity=activity, by=by, now=now)
-    elif value in CANCELED:
-        services.set_status(activity=activity, by=by, status=Activity.Status.CANCELED, now=now)
-    else:
-        if activity.deleted_at:
-            services.restore(activity=activity, by=by, now=now)
-        if activity.status == Activity.Status.CANCELED:
-            services.set_status(activity=activity, by=by, status=Activity.Status.NOT_STARTED, now=now)
+    def edit(self, **values: Any) -> None:
+        if self._all:
+            series.edit(by=self._by, **self._all, **values)
+        else:
+            services.edit(activity=self._activity, by=self._by, now=self._now, **values)
+
+    def set_reminder(self, minutes: int | None) -> None:
+        if self._all:
+            series.set_reminder(profile=self._by, minutes=minutes, **self._all)
+        else:
+            services.set_reminder(activity=self._activity, profile=self._by, minutes=minutes, now=self._now)
+
+    def respond(self, response: str) -> None:
+        if self._all:
+            series.respond(profile=self._by, response=response, **self._all)
+        else:
+            services.respond(activity=self._activity, profile=self._by, response=response, now=self._now)
+
+    def let_take_part(self, profile: Profile, *, takes_part: bool) -> None:
+        if self._all:
+            of_all = series.add_participant if takes_part else series.remove_participant
+            of_all(profile=profile, by=self._by, **self._all)
+        else:
+            of_one = services.add_participant if takes_part else services.remove_participant
+            of_one(activity=self._activity, profile=profile, by=self._by, now=self._now)
+
+    def set_presence(self, value: Any) -> None:
+        """Cancel or delete it again, or bring it back (R14)."""
+        if value == "deleted":
+            if self._all:
+                series.delete(by=self._by, **self._all)
+            else:
+                services.delete(activity=self._activity, by=self._by, now=self._now)
+        elif value in CANCELED:
+            self.edit(status=Activity.Status.CANCELED)
+        else:
+            self._bring_back()
+
+    def _bring_back(self) -> None:
+        if self._activity.deleted_at:
+            if self._all:
+                series.restore(head=self._activity, by=self._by, now=self._now)
+            else:
+                services.restore(activity=self._activity, by=self._by, now=self._now)
+        if self._activity.status == Activity.Status.CANCELED:
+            self.edit(status=Activity.Status.NOT_STARTED)
 
 
 def _when(value: dict[str, str]) -> dict[str, Any]:

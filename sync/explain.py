@@ -53,7 +53,9 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     found.runs_by = _runs_by(activity, profile)
     found.synchronized_at = link.settled_at if link else None
     found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
-    found.conflicts = list(conflicts.unresolved(profile).filter(activity=activity).order_by("-id"))
+    found.conflicts = list(
+        conflicts.unresolved(profile).filter(activity__in=[activity, whole_of(activity)]).order_by("-id")
+    )
     return found
 
 

@@ -9,7 +9,7 @@ from django.conf import settings as site
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -369,6 +369,8 @@ def _back(request: UserRequest, outcome: SyncOutcome) -> HttpResponse:
     """Return to where the decision was made: the activity's page or the session's."""
     is_own = _own_sessions(request.user.profile).filter(pk=outcome.session_id).exists()
     if outcome.activity_id and (request.POST.get("from") == "activity" or not is_own):
-        found = Activity.objects.visible_to(request.user.profile).filter(pk=outcome.activity_id)
-        return redirect(f"/activities/{outcome.activity_id}/" if found.exists() else "/activities/")
+        visible = Activity.objects.visible_to(request.user.profile)
+        whole = Activity.every.filter(pk=outcome.activity_id, is_series=True).values("series")
+        shown = visible.filter(Q(pk=outcome.activity_id) | Q(series__in=whole)).order_by("start").first()
+        return redirect(f"/activities/{shown.pk}/" if shown else "/activities/")
     return redirect("sync:session", session_id=outcome.session_id)

@@ -11,13 +11,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Profile
-from activities import services
+from activities import series, services
 from activities.models import Activity, FieldChange, Participant
 from google_emulator import Emulator
 from sync import connections, sessions, tasks
 from sync.models import EventLink, SyncOutcome, SyncSession
 from tests.factories import make_user
-from tests.google import connect, synchronize, timed
+from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import (
     DUE,
     START,
@@ -415,6 +415,34 @@ def test_the_session_page_settles_conflicts_too(google, anna, annas, page):
     assert response.url == address
     assert "Settled" in text(page.get(address))
     assert fresh(activity).subject == "Ours"
+
+
+@pytest.mark.rule("R11", "R15")
+@pytest.mark.parametrize("field", ["subject", "when"])
+def test_a_value_of_a_whole_series_is_used_after_all(google, anna, annas, page, field):
+    values = {"start": START, "due": DUE, "show_in_calendar": True, "now": timezone.now()}
+    head = series.create(by=anna, subject="Stand-up", lines=["RRULE:FREQ=WEEKLY;COUNT=3"], **values)
+    services.add_tag(activity=head, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    first = head.series.occurrences.order_by("start").first()
+    ours = {"subject": "Ours"} if field == "subject" else {"start": START + timedelta(hours=3)}
+    series.edit(activity=first, scope=series.ALL, by=anna, now=timezone.now(), **ours)
+    earlier()
+    [master] = google.person("anna@northfold.example").events()
+    theirs = {"summary": "Theirs"} if field == "subject" else LATER
+    google.person("anna@northfold.example").edit(master["id"], theirs)
+    synchronize(annas)
+    assert (conflict().field, conflict().kept) == (field, "google")
+    assert "Use the other value" in text(page.get(f"/activities/{first.pk}/"))
+
+    use_other_value(page, conflict())
+
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    assert event["summary"] == ("Ours" if field == "subject" else "Stand-up")
+    assert event["start"]["dateTime"][:13] == ("2027-03-08T10" if field == "subject" else "2027-03-08T13")
+    assert {row.subject for row in head.series.occurrences.all()} == {event["summary"]}
+    assert_quiet(google, annas)
 
 
 # --- Retry -------------------------------------------------------------------------------------------------------
