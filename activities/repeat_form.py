@@ -68,7 +68,7 @@ class RepeatFields(forms.Form):
         help_text=_("Without a choice it is the weekday of the start."),
     )
     ends = forms.ChoiceField(label=_("Ends"), required=False, choices=_ENDS)
-    until = DateField(label=_("Last day"), required=False)
+    until = DateField(label=_("Repeats until"), required=False)
     count = _number(_("How many times"))
     scope = forms.ChoiceField(
         label=_("Save for"), required=False, choices=SCOPES, initial=series.THIS, widget=forms.RadioSelect

@@ -119,7 +119,7 @@ def test_without_a_script_everything_stands_there_and_works(open_page, anna):  #
     page.get_by_label("Subject").fill("Stand-up")
     page.get_by_label("Repeat", exact=True).select_option("weekly")
     page.get_by_label("Ends").select_option("on")
-    page.get_by_label("Last day", exact=True).last.fill("2026-03-23")
+    page.get_by_label("Repeats until").fill("2026-03-23")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_text("Occurrence 1 of 3")).to_be_visible()
     first = Activity.objects.earliest("start")
