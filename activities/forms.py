@@ -247,7 +247,7 @@ class ActivityForm(StyledForm, RepeatFields):
 
     @property
     def changes_reminder(self) -> bool:
-        return "reminder" in self.changed_data
+        return "reminder" in self.data and "reminder" in self.changed_data
 
     def values(self) -> dict[str, Any]:
         """Return everything the form says, as `services.create` takes it."""

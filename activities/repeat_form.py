@@ -92,12 +92,17 @@ class RepeatFields(forms.Form):
 
     @property
     def stops_repeating(self) -> bool:
-        return self._repeats_already and "repeat" in self.changed_data and self.cleaned_data["repeat"] == NOT
+        return self._repeats_already and self._is_repeat_changed and self.cleaned_data["repeat"] == NOT
 
     @property
     def lines(self) -> tuple[str, ...] | None:
         """The rule that was chosen, as RFC 5545 lines; None if it was left as it is, or there is none."""
         return self._lines
+
+    @property
+    def _is_repeat_changed(self) -> bool:
+        """Whether another kind was chosen. Who sends none, as a script might, wants none of them changed."""
+        return "repeat" in self.data and "repeat" in self.changed_data
 
     @property
     def _repeats_already(self) -> bool:
@@ -110,7 +115,7 @@ class RepeatFields(forms.Form):
             self.errors.pop(name, None)
         if not {*REPEAT}.isdisjoint(self.errors) or self.stops_repeating:
             return
-        if not names & {*self.changed_data}:
+        if not (self._is_repeat_changed or (names - {"repeat"}) & {*self.changed_data}):
             return
         self._ask_for_what_is_missing(names)
         until = self.cleaned_data.get("until")

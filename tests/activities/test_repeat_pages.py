@@ -20,6 +20,7 @@ from .test_form import new_form, opened, sent
 pytestmark = [pytest.mark.django_db, pytest.mark.rule("R15")]
 
 WEEKLY = "RRULE:FREQ=WEEKLY;BYDAY=MO;COUNT=4"
+CONTROLS = ("repeat", "every", "weekdays", "ends", "until", "count", "scope", "reminder")
 OWN = "RRULE:FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1;COUNT=4"
 
 
@@ -146,6 +147,18 @@ def test_a_rule_that_changed_meanwhile_is_not_put_back(anna):
     assert form.is_valid(), form.errors
     assert form.changes() == {"subject": "Redlines"}
     assert form.lines is None
+
+
+def test_who_sends_no_rule_and_no_reminder_changes_neither(anna):
+    occurrence = make_series(anna)[0]
+    occurrence.participants.update(reminder_minutes=30)
+    rest = {name: value for name, value in opened(occurrence).items() if name.rpartition("-")[2] not in CONTROLS}
+    form = sent(occurrence, {**rest, "subject": "Redlines"})
+    assert form.is_valid(), form.errors
+    assert form.changes() == {"subject": "Redlines"}
+    assert form.lines is None
+    assert not form.stops_repeating
+    assert not form.changes_reminder
 
 
 def test_another_rule_is_nothing_of_one_occurrence(anna):
