@@ -35,7 +35,7 @@ class SetUpForm(StyledForm, forms.ModelForm):
         help_texts = {
             "automatic": _("Without it, only Synchronize now runs a session."),
             "sync_from": _("What ended before this day stays untouched."),
-            "tag": _("Only activities with this tag are sent."),
+            "tag": _("Only activities that carry it are sent."),
             "tell_guests": _(
                 "Google sends mail when you change an event with guests. Never during a first synchronization."
             ),
