@@ -192,6 +192,7 @@ def check_rights(start: World, session: Session) -> None:
         assert "people" not in session.patched, "A list of guests that Google cut was sent."
     if start.foreign_now() & {"status"}:
         assert not session.removed, "What somebody else canceled was removed."
+        assert not session.inserted or start.state is not State.DETACHED, "What somebody else set back was made again."
 
 
 def check_sides_agree(start: World, end: World, session: Session) -> None:
@@ -278,6 +279,7 @@ def check_presence_is_not_lost(start: World, end: World, session: Session) -> No
     """R14: who cancels, deletes or brings back is heard, or told why not."""
     if not (start.is_organizer and start.is_selected):
         return
+    check_a_change_outlives_a_deletion(start, end)
     is_told = bool(session.gave_way("status"))
     was_gone, is_gone = start.here_presence is not PRESENT, end.here_presence is not PRESENT
     if was_gone and start.here_presence is not start.agreed and start.state is not State.DETACHED:
@@ -289,10 +291,30 @@ def check_presence_is_not_lost(start: World, end: World, session: Session) -> No
         assert not is_gone or end.google_presence is not PRESENT, "That the event returned came to nothing."
 
 
+def check_a_change_outlives_a_deletion(start: World, end: World) -> None:
+    """R14: deleted on one side, changed on the other since both agreed: the change wins."""
+    if start.state is State.DETACHED or not (start.base_here and start.base_google):
+        return
+    if start.google_presence is not PRESENT and start.here_presence is PRESENT:
+        edited = {name for name in core.CONTENT if getattr(start.here, name) != getattr(start.base_here, name)}
+        may_send = start.is_own_copy and not start.why_read_only and not start.is_completed
+        if may_send and edited - start.foreign_now():
+            assert end.google_presence is PRESENT, "The change here was deleted with the event."
+    if start.google_presence is PRESENT and start.here_presence not in (PRESENT, start.agreed):
+        edited = {
+            name
+            for name in core.CONTENT
+            if getattr(start.google, name) not in (getattr(start.base_google, name), getattr(start.here, name))
+        }
+        if edited and not start.hidden:
+            assert end.here_presence is PRESENT, "The change in Google was deleted with the activity."
+
+
 def check_removals(start: World, end: World, session: Session) -> None:
     """R14: absence is not deletion; what is removed was canceled or deleted by somebody, on the other side."""
     if session.removed:
         assert start.here_presence is not PRESENT, "Removed in Google what is there here."
+        assert start.here_presence is not start.agreed, "Removed in Google what a person decided to keep there."
     if session.has(core.CancelHere):
         assert start.google_presence is not PRESENT, "Canceled here what is there in Google."
         assert start.here_presence is PRESENT
@@ -347,6 +369,35 @@ def test_every_presence_with_every_change_in_every_role_and_selection(role):
 def made(case: dict[str, Any], role: str, name: str = "subject") -> World:
     values = {key: value for key, value in case.items() if key not in ("bases", "change")}
     return world_of({name: case["change"]}, bases=case["bases"], role=role, **values)
+
+
+@pytest.mark.rule("R6", "R10", "R14")
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_deletion_beside_a_change_of_every_field(name):
+    apart = [at for at in presences() if at["state"] is State.LINKED and at["agreed"] is PRESENT]
+    for at, role, bases, change, why_read_only in product(apart, ROLES, BASES, CHANGES, ("", READ_ONLY)):
+        if bases == "none" and change not in (UNCHANGED, *CHANGES[4:]):
+            continue
+        case = {**at, "bases": bases, "change": change, "why_read_only": why_read_only}
+        check(made(case, role, name), (name, role, case))
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize("role", ["organizer", "took-over"])
+def test_what_was_kept_in_google_meets_again_when_it_is_set_back(role):
+    """Canceled here and kept in Google: what was changed meanwhile is found the day it is set back."""
+    for gone, change, beside, why_read_only in product((CANCELED, DELETED), CHANGES, CHANGES, ("", READ_ONLY)):
+        if change.later and beside.later and change.later is not beside.later:
+            continue
+        case = (gone, change, beside, why_read_only)
+        changes = {"subject": change, "notes": beside}
+        world = world_of(changes, role=role, why_read_only=why_read_only, here_presence=gone, agreed=gone)
+        assert not synchronize(world).actions, case
+        world.here_presence = PRESENT
+        _start, end, _session = check(world, case)
+        direct = world_of(changes, role=role, why_read_only=why_read_only)
+        synchronize(direct)
+        assert (end.here, end.google) == (direct.here, direct.google), case
 
 
 @pytest.mark.rule("R6", "R10", "R11", "R12")
@@ -481,11 +532,21 @@ def test_every_answer_on_both_sides(role):
         elif session.removed:
             assert not sent, case
         else:
-            assert end.answer.here == end.answer.google or here == google, case
+            assert end.answer.here == end.answer.google == the_answer_that_counts(answer), case
             assert not ((sent or taken) and here == google), case
         lost = session.gave_way("response")
         if (sent or taken) and here_at is not core.LONG_AGO and None not in (here, google, base):
             assert bool(lost) is (here != base and google != base), case
+
+
+def the_answer_that_counts(answer: Answer) -> str | None:
+    """The one that was changed, of two the later; first met, Google's unless none was given there."""
+    if answer.base is None or answer.here == answer.google:
+        return answer.here if answer.google == "needs_action" else answer.google
+    if answer.google == answer.base:
+        return answer.here
+    is_later_here = answer.here != answer.base and answer.here_at > answer.google_at
+    return answer.here if is_later_here else answer.google
 
 
 @pytest.mark.rule("R12", "R14", "R18")
