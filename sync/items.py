@@ -56,6 +56,8 @@ def bring_all_together(run: Run) -> str:
     for _round in range(ROUNDS):
         if not _bring_marked_together(run, looked_at) or run.unavailable:  # What is left, the next pass looks at (R20).
             break
+    if run.unavailable:  # Not everything was looked at, so nobody knows how much would be removed (R14).
+        return _status(run)
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
         run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
@@ -63,6 +65,10 @@ def bring_all_together(run: Run) -> str:
         return SyncSession.Status.NEEDS_CONFIRMATION
     run.removals_allowed = True
     lanes.carry_out(run, [_item_of_link(run, link) for link in store.links_to_look_at(run, run.deferred)])
+    return _status(run)
+
+
+def _status(run: Run) -> str:
     has_problems = any(outcome.is_problem for outcome in run.outcomes)
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 
@@ -165,7 +171,10 @@ def _put_aside(run: Run, error: Exception, *, link_id: int | None = None, mark: 
         )
         if link_id:
             writing.unmark_activity(mark)
-    if isinstance(error, (errors.GoogleError, mapping.UnreadableEvent, UnreadableRule)):
+    if isinstance(error, UnreadableRule):
+        _park(run, link_id, mark, reason=str(error), rule="R15")
+        return
+    if isinstance(error, (errors.GoogleError, mapping.UnreadableEvent)):
         _park(run, link_id, mark, reason=str(error), rule="R19")
         return
     logger.error("Session %s: link %s could not be synchronized", run.session.pk, link_id, exc_info=error)
@@ -638,8 +647,9 @@ def _park(
             link.is_marked = False
             link.save(update_fields=["attempts", "reason", "rule", "retry_at", "is_marked"])
         else:
-            activity = Activity.objects.filter(pk=mark.activity_id).first() if mark else None
+            activity = Activity.every.filter(pk=mark.activity_id).first() if mark else None
             item = activity.subject if activity else ""
             if mark:
                 writing.unmark_activity(mark)
-        run.note(Action.PARKED, rule=rule, reason=reason, item=item, link=link, error=error)
+        activity_id = mark.activity_id if mark else None
+        run.note(Action.PARKED, rule=rule, reason=reason, item=item, link=link, activity_id=activity_id, error=error)

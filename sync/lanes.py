@@ -10,6 +10,7 @@ from typing import Any
 from sync.google import errors
 from sync.google.gateway import Call
 from sync.run import Run
+from sync.sessions import is_last_pass
 
 # What looks at one item: it yields calls and is given Google's answers; failures are thrown into it.
 Conversation = Generator[Call, dict[str, Any], None]
@@ -49,12 +50,20 @@ def carry_out(run: Run, items: Iterable[Item]) -> None:
         in_a_row = in_a_row + 1 if silent else 0
         for item, answer in zip(asking, answers, strict=True):
             if isinstance(answer, errors.GoogleUnavailable):
-                run.unavailable = answer
                 lanes.close(item)
+                _wait(run, item, answer)
             else:
                 lanes.answer(item, answer)
         if in_a_row >= DOWN_AFTER:
             return  # The rest keeps its marks.
+
+
+def _wait(run: Run, item: Item, answer: errors.GoogleUnavailable) -> None:
+    """The next pass tries again. What fails in every one while others go through is put aside (R19, R20)."""
+    if is_last_pass(run.session) and run.session.has_written:
+        item.failed(errors.EventRefused(str(answer)))
+    else:
+        run.unavailable = answer
 
 
 def _send(run: Run, calls: list[Call]) -> list[dict[str, Any] | errors.GoogleError]:

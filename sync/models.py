@@ -304,6 +304,11 @@ class SyncSession(models.Model):
             self.status, "open"
         )
 
+    @property
+    def has_written(self) -> bool:
+        """Whether Google has taken something from this session."""
+        return bool(self.added_in_google or self.updated_in_google or self.removed_in_google)
+
     def counts(self) -> dict[str, dict[str, int]]:
         """Return the six counts as `synchronize --json` prints them."""
         return {

@@ -132,13 +132,18 @@ class Run:
         item: str,
         direction: str = SyncOutcome.Direction.HERE,
         link: EventLink | None = None,
+        activity_id: int | None = None,
         **values: Any,
     ) -> SyncOutcome:
-        """Write down an outcome, and count it. Call it inside the transaction of what it tells about."""
+        """
+        Write down an outcome, and count it. Call it inside the transaction of what it tells about.
+
+        `activity_id` is for an activity that has no link yet.
+        """
         outcome = SyncOutcome(
             session=self.session,
             link=link,
-            activity_id=link.activity_id if link else None,
+            activity_id=link.activity_id if link else activity_id,
             item=(item or "(no subject)")[:300],
             action=action,
             rule=rule,

@@ -66,10 +66,15 @@ def pause_before_next_pass(session: SyncSession, *, asked: float | None) -> time
 
     `asked` is what Google's `Retry-After` says, in seconds.
     """
-    if session.passes > len(PAUSES):
+    if is_last_pass(session):
         return None
     pause = max(PAUSES[session.passes - 1] + random.random(), asked or 0.0)  # noqa: S311 - jitter, no secret
     return timedelta(seconds=pause) if pause <= LONGEST_PAUSE else None
+
+
+def is_last_pass(session: SyncSession) -> bool:
+    """Whether a session is not postponed any more, whatever Google says (R20)."""
+    return session.passes > len(PAUSES)
 
 
 def recover(*, now: datetime) -> list[SyncSession]:

@@ -88,7 +88,7 @@ def test_problems_are_listed_and_the_exit_code_says_so(google, anna):
     assert (code, report["status"]) == (1, "with_problems")
     [problem] = report["problems"]
     assert (problem["item"], problem["rule"]) == ("Stand-up", "R15")
-    assert "not synchronized yet" in problem["reason"]
+    assert "more often than daily" in problem["reason"]
 
 
 @pytest.mark.rule("R20")
