@@ -29,9 +29,10 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     the next pass goes on. Otherwise it is finished, whatever happens.
     """
     calendar = session.calendar
-    _begin_pass(session, now=now)
-    status: str = SyncSession.Status.FAILED
     listed = session.outcomes.exists()  # A pass before came further than to listing.
+    if not _begin_pass(session, now=now):
+        return session
+    status: str = SyncSession.Status.FAILED
     current: Run | None = None
     unavailable: errors.GoogleUnavailable | None = None
     try:
@@ -66,11 +67,21 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     return session
 
 
-def _begin_pass(session: SyncSession, *, now: datetime) -> None:
-    session.status, session.started_at = SyncSession.Status.RUNNING, session.started_at or now
-    session.passes, session.resume_at = session.passes + 1, None
-    session.items_done = session.items_total = 0
-    session.save(update_fields=["status", "started_at", "passes", "resume_at", "items_done", "items_total"])
+def _begin_pass(session: SyncSession, *, now: datetime) -> bool:
+    """Take a session that waits; False if it waits no more: who came to it too late must not run a finished one."""
+    values = {
+        "status": SyncSession.Status.RUNNING,
+        "started_at": session.started_at or now,
+        "passes": session.passes + 1,
+        "resume_at": None,
+        "items_done": 0,
+        "items_total": 0,
+    }
+    if not SyncSession.objects.filter(pk=session.pk, status=SyncSession.Status.QUEUED).update(**values):
+        return False
+    for name, value in values.items():
+        setattr(session, name, value)
+    return True
 
 
 def _go_on(run: Run) -> None:
