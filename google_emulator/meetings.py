@@ -341,6 +341,7 @@ class Meetings:
     def clear(self) -> None:
         self._tables.clear()
         self._calendars.clear()
+        self._last_version = 0
 
     def dump(self) -> dict[str, Any]:
         return {
@@ -349,8 +350,8 @@ class Meetings:
         }
 
     def load(self, state: dict[str, Any]) -> None:
-        self._last_version = state["last_version"]
         self.clear()
+        self._last_version = state["last_version"]
         for calendar_id, rows in state["tables"].items():
             table = self.table(calendar_id)
             table.load(rows)
