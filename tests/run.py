@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 # Exit codes of pytest.
@@ -14,8 +15,11 @@ NO_TESTS = 5
 
 def main(arguments: list[str]) -> int:
     """Run pytest with these arguments, and return the exit code of the worse run."""
+    if "--storm" in arguments:
+        return _storm(arguments)
     code = _pytest(arguments)
-    if code == INTERRUPTED or names_files(arguments) or os.environ.get("TEST_SERVICES") == "none":
+    repeats = any(argument.startswith("--storm-seed") for argument in arguments)
+    if code == INTERRUPTED or repeats or names_files(arguments) or os.environ.get("TEST_SERVICES") == "none":
         return code
     print("\nOnce more, on what the demo runs on: SQLite and the broker that needs no server.", flush=True)
     embedded = _pytest([*arguments, "--embedded"], TEST_SERVICES="none")
@@ -26,6 +30,23 @@ def main(arguments: list[str]) -> int:
     else:
         print("\nBoth runs passed.", flush=True)
     return max(code, embedded)
+
+
+def _storm(arguments: list[str]) -> int:
+    """Divide the journeys among as many processes as there are processors, each with servers of its own."""
+    parts = os.cpu_count() or 1
+    print(f"Random journeys in {parts} processes; each says at its end what it saw.", flush=True)
+    with tempfile.TemporaryDirectory() as folder:
+        reports = [Path(folder) / f"{part}.txt" for part in range(1, parts + 1)]
+        processes = []
+        for part, report in enumerate(reports, 1):
+            command = [sys.executable, "-m", "pytest", *arguments, f"--storm-part={part}/{parts}"]
+            with report.open("wb") as output:
+                processes.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
+        codes = [abs(process.wait()) for process in processes]
+        for report in reports:
+            print(report.read_text(errors="replace"), flush=True)
+    return max(codes)
 
 
 def names_files(arguments: list[str]) -> bool:

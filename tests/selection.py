@@ -10,6 +10,7 @@ import pytest
 
 from . import chromium
 
+STORM = 5000  # Journeys of `--storm`, beside those that every run makes.
 CI = os.environ.get("CI", "").lower() in {"1", "true", "yes"}
 
 
@@ -17,6 +18,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("creatio-sync")
     group.addoption("--rule", action="append", default=[], metavar="R7", help="only tests about this rule; repeatable")
     group.addoption("--embedded", action="store_true", help="only tests marked embedded")
+    group.addoption("--storm", action="store_true", help="only random journeys, 5,000 of them")
+    group.addoption("--storm-journeys", type=int, default=STORM, metavar="5000", help="so many instead")
+    group.addoption("--storm-seed", type=int, action="append", default=[], metavar="17", help="only those of a seed")
+    group.addoption("--storm-part", default="1/1", metavar="1/2", help="which part of them this process takes")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,6 +30,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         _keep(config, items, [item for item in items if rules & _rules_of(item)])
     if config.getoption("embedded"):
         _keep(config, items, [item for item in items if item.get_closest_marker("embedded")])
+    if config.getoption("storm") or config.getoption("storm_seed"):
+        _keep(config, items, [item for item in items if "storm_seed" in getattr(item, "fixturenames", ())])
 
     from django.db import connection
 

@@ -1,0 +1,130 @@
+"""The state machine: which steps a journey is made of."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from tests.sync.storm import accounts, checks, here, there
+from tests.sync.storm.dice import Dice
+from tests.sync.storm.world import CONNECTED, DEAD_AFTER, World
+
+people = st.sampled_from(CONNECTED)
+numbers = st.integers(0, Dice.SIDES - 1)
+points = st.integers(1, 60)  # At which checkpoint of a session: most have fewer than a hundred.
+requests = st.integers(2, 9)  # Before or after which of its requests: before the first, nothing has happened yet.
+
+ACTS_OF_A_STEP = 3
+ACTS = (here.ACTS, there.ACTS)
+Act = Callable[[World, str, Dice], None]
+
+
+class Journey(RuleBasedStateMachine):
+    """
+    A storm of steps by three colleagues, a fourth without an account and a guest from elsewhere; then calm.
+
+    Few rules, each with many choices of its own: Hypothesis leaves some rules out of each journey on purpose.
+    """
+
+    make_world: ClassVar[Callable[[], World]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = type(self).make_world()
+        self.thaws = False
+
+    @initialize(number=numbers, thaws=st.booleans())
+    def begin(self, number: int, *, thaws: bool) -> None:
+        """
+        Everybody has something in both calendars, and has synchronized.
+
+        In the end everything qualifies again, or what was taken out of the selection stays out (`thaws`).
+        """
+        self.thaws = thaws
+        dice = Dice(number)
+        makers: tuple[Act, ...] = (here.make, there.make)
+        for name in (*CONNECTED, "maria"):
+            self._act((there.make,) if name == "maria" else makers, name, dice)
+        for name in CONNECTED:
+            self.world.synchronize(name)
+
+    @rule(name=people, number=numbers)
+    def act(self, name: str, number: int) -> None:
+        dice = Dice(number)
+        for _number in range(ACTS_OF_A_STEP):
+            if dice.one_in(6):
+                self._act(there.ACTS, "maria", dice)
+            else:
+                self._act(dice.of(ACTS), dice.of([name, name, *CONNECTED]), dice)
+
+    @rule(name=people, number=numbers)
+    def disturb(self, name: str, number: int) -> None:
+        """Something goes wrong at Google or on the way there, or happens to somebody's account."""
+        dice = Dice(number)
+        if dice.one_in(2):
+            accounts.trouble(self.world, name, dice)
+        else:
+            dice.of(accounts.ACTS)(self.world, name, dice)
+            self.world.ledger.accept()
+
+    # Sessions
+
+    @rule(name=people)
+    def synchronize(self, name: str) -> None:
+        self.world.synchronize(name)
+        self.world.confirm(name)
+
+    @rule(name=people, at=points)
+    def synchronize_and_be_killed(self, name: str, at: int) -> None:
+        self.world.synchronize(name, at=at)
+
+    @rule(name=people, at=requests, number=numbers)
+    def quarrel(self, name: str, at: int, number: int) -> None:
+        """The same thing is changed on both sides, there before the session or in the middle of it."""
+        dice = Dice(number)
+        here.edit(self.world, name, dice)
+        self.world.ledger.accept()
+        if dice.one_in(3):
+            self._act((there.edit,), name, dice)
+        self.world.synchronize(name, at=at, act=lambda: there.edit(self.world, name, dice), at_requests=True)
+
+    @rule(name=people, at=requests, number=numbers)
+    def synchronize_while_something_happens(self, name: str, at: int, number: int) -> None:
+        dice = Dice(number)
+        other = dice.of([name, *CONNECTED])
+        happens = dice.of([self._somebody_acts, self._somebody_acts, self._another_worker_works, self._it_hangs])
+        self.world.synchronize(name, at=at, act=lambda: happens(other, dice), at_requests=True)
+
+    def _somebody_acts(self, other: str, dice: Dice) -> None:
+        dice.of(dice.of(ACTS))(self.world, other, dice)
+
+    def _another_worker_works(self, other: str, dice: Dice) -> None:
+        """Somebody else's session in the middle of this one; of the same person's, a second message for it."""
+        self.world.send(self.world.ask(other).pk)
+        self.world.work()
+
+    def _it_hangs(self, other: str, dice: Dice) -> None:
+        """It shows no sign of life for so long that another worker takes the calendar over, and then it goes on."""
+        self.world.clock.advance(DEAD_AFTER)
+        self._another_worker_works(other, dice)
+
+    def _act(self, acts: tuple[Act, ...], name: str, dice: Dice) -> None:
+        dice.of(acts)(self.world, name, dice)
+        self.world.ledger.accept()
+
+    # After the storm
+
+    def teardown(self) -> None:
+        try:
+            if sys.exc_info()[0] is None:
+                self.world.calm(thaws=self.thaws)
+                checks.assert_all(self.world)
+        except BaseException as error:
+            error.add_note("\n".join(self.world.log))
+            raise
+        finally:
+            self.world.close()

@@ -1,0 +1,160 @@
+"""
+What both sides hold, looked at before and after each session, so that no value goes unnoticed.
+
+Every text and every time that anybody gives is another one, so a value tells by itself where it has been. What people
+change is theirs to change; what a session takes away has to be on the other side by then, or in the journal (R11).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from accounts.models import ExternalAccount
+from activities.models import Activity, FieldChange
+from google_emulator import Emulator
+from sync.models import EventLink, SyncOutcome, SyncSettings
+
+HERE, GOOGLE = "here", "google"
+FRESH = timedelta(hours=24)  # R17
+TEXTS = {"subject": "summary", "location": "location", "notes": "description"}
+Place = tuple[Any, ...]
+
+
+@dataclass
+class Sight:
+    """What both sides hold in one moment: place → value."""
+
+    here: dict[Place, str]
+    google: dict[Place, str]
+    cancelled: set[tuple[str, str]]  # Calendar and id of each event that is.
+    outsiders: dict[tuple[str, str], dict[str, dict[str, Any]]]  # Entries of guests who are no users, by event.
+
+
+@dataclass
+class Ledger:
+    """Watches the two sides of a journey."""
+
+    google: Emulator
+    users: frozenset[str]  # The addresses of everybody who has a profile.
+    gone: list[tuple[str, str, str]] = field(default_factory=list)  # Side, value, and what became of it.
+    seen: dict[str, set[str]] = field(default_factory=lambda: {HERE: set(), GOOGLE: set()})
+    mails_seen: int = 0
+    conflicts_seen: int = 0
+
+    def __post_init__(self) -> None:
+        self._before = self._look()
+
+    def accept(self) -> None:
+        """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
+        self._before = self._look()
+        self.mails_seen = len(self.google.mail)
+
+    def judge(self) -> None:
+        """
+        A session did something. What it took away is asked for at the end, when the journal is complete.
+
+        :raises AssertionError: if it touched a guest who is no user (R7), or told guests what it must not (R17).
+        """
+        self._assert_conflicts_are_real()
+        before, self._before = self._before, self._look()
+        now = self._before
+        self.gone += [(HERE, value, f"in {place}") for place, value in _lost(before.here, now.here)]
+        self.gone += [(GOOGLE, value, f"in {place}") for place, value in _lost(before.google, now.google)]
+        ended = now.cancelled - before.cancelled
+        self.gone += [
+            (GOOGLE, value, f"canceled with {place}") for place, value in before.google.items() if place[:2] in ended
+        ]
+        self._assert_outsiders_untouched(before, now)
+        self._assert_mail_is_due()
+
+    def assert_nothing_lost(self) -> None:
+        journal = json.dumps(
+            list(SyncOutcome.objects.filter(action=SyncOutcome.Action.REPLACED).values_list("here", "google"))
+        )
+        for side, value, where in self.gone:
+            other = GOOGLE if side == HERE else HERE
+            assert value in self.seen[other] or value in journal, f"{value} of {side}, {where}, was lost"
+
+    def _assert_conflicts_are_real(self) -> None:
+        """Both sides were edited since they last agreed: neither value has been on the other side before (R11)."""
+        new = SyncOutcome.objects.filter(action=SyncOutcome.Action.REPLACED, rule="R11", pk__gt=self.conflicts_seen)
+        for outcome in new.order_by("pk"):
+            self.conflicts_seen = outcome.pk
+            if outcome.field in TEXTS:
+                words = f"{outcome.here} here, {outcome.google} in Google is no conflict"
+                assert outcome.google not in self.seen[HERE] or not outcome.google, words
+                assert outcome.here not in self.seen[GOOGLE] or not outcome.here, words
+
+    def _assert_outsiders_untouched(self, before: Sight, now: Sight) -> None:
+        for event, entries in before.outsiders.items():
+            if event in now.cancelled:
+                continue
+            assert now.outsiders.get(event) == entries, (
+                f"guests of {event} altered: {entries}, {now.outsiders.get(event)}"
+            )
+
+    def _assert_mail_is_due(self) -> None:
+        mails = list(self.google.mail)
+        new, self.mails_seen = mails[self.mails_seen :], len(mails)
+        for mail in new:
+            link = EventLink.objects.filter(event_id=mail.event_id).exclude(activity=None).first()
+            assert link, f"{mail} about an event without an activity"
+            changes = FieldChange.objects.filter(activity=link.activity_id, origin=FieldChange.Origin.PERSON)
+            # Google's clock stamps the mail, ours the change; they may differ by as much as a journey lets them.
+            moment = datetime.fromisoformat(mail.at.replace("Z", "+00:00"))
+            assert changes.filter(at__gt=moment - FRESH - timedelta(hours=1)).exists(), f"{mail} without a fresh change"
+            sent = sum(one.event_id == mail.event_id and one.to == mail.to for one in mails)
+            assert sent <= changes.count(), f"{mail}: more mail than changes"
+            account = ExternalAccount.objects.get(login=mail.by)
+            assert SyncSettings.objects.get(profile=account.profile_id).tell_guests, f"{mail} though switched off"
+
+    def _look(self) -> Sight:
+        sight = Sight(here=_values_here(), google={}, cancelled=set(), outsiders={})
+        for account in self.google.accounts:
+            for row in list(self.google.store.table(account.email).ordered):
+                if not row.organized_here:
+                    continue
+                event = (row.calendar_id, row.id)
+                body = row.body
+                sight.google |= {(*event, name): body[key] for name, key in TEXTS.items() if body.get(key)}
+                sight.google[(*event, "when")] = _start_text(body["start"])
+                if row.cancelled:
+                    sight.cancelled.add(event)
+                entries = {entry["email"]: dict(entry) for entry in body.get("attendees", [])}
+                outsiders = {email: entry for email, entry in entries.items() if email not in self.users}
+                if outsiders:
+                    sight.outsiders[event] = outsiders
+        self.seen[HERE].update(sight.here.values())
+        self.seen[GOOGLE].update(sight.google.values())
+        return sight
+
+
+def _lost(before: dict[Place, str], now: dict[Place, str]) -> list[tuple[Place, str]]:
+    return [(place, value) for place, value in before.items() if now.get(place) != value]
+
+
+def _values_here() -> dict[Place, str]:
+    """Return what our rows hold; of an occurrence only what differs from its series, which has the rest."""
+    values: dict[Place, str] = {}
+    columns = ("pk", "is_series", "series_id", "original_start", "start", "start_date", *TEXTS)
+    rows = list(Activity.every.order_by("-is_series").values_list(*columns))
+    heads = {series: texts for _pk, is_series, series, _original, _start, _day, *texts in rows if is_series}
+    for pk, is_series, series, original, start, day, *texts in rows:
+        is_occurrence = series and not is_series
+        common = heads.get(series, []) if is_occurrence else [""] * len(texts)
+        own = [text if text != shared else "" for text, shared in zip(texts, common, strict=True)]
+        values |= {(pk, name): text for name, text in zip(TEXTS, own, strict=True) if text}
+        if not is_occurrence or (original != start if day is None else original.date() != day):
+            values[pk, "when"] = day.isoformat() if day else _minute(start)
+    return values
+
+
+def _start_text(start: dict[str, str]) -> str:
+    return start.get("date") or _minute(datetime.fromisoformat(start["dateTime"].replace("Z", "+00:00")))
+
+
+def _minute(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
