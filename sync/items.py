@@ -517,7 +517,11 @@ def _begin_exception(run: Run, mark: ActivityMark) -> Linking:
     whole = repeating.link_of_head(run, activity)
     if whole is None or not repeating.deviates(run, activity, whole):
         return None
-    event = yield Call("get", event_id=repeating.event_id_of(whole, activity))
+    try:
+        event = yield Call("get", event_id=repeating.event_id_of(whole, activity))
+    except errors.EventGone:  # The id is a convention, not a promise: ask for the occurrence by its original start.
+        assert activity.original_start is not None
+        event = run.gateway.find_occurrence(series_event_id=whole.event_id, original_start=activity.original_start)
     return repeating.link_exception(run, activity, whole, event)
 
 

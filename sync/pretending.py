@@ -50,6 +50,9 @@ class PretendGoogle(CalendarGateway):
         """Return an empty page: the calendar can be read, and what it lists was read before."""
         return {"items": []}
 
+    def find_occurrence(self, *, series_event_id: str, original_start: datetime) -> dict[str, Any]:  # noqa: ARG002
+        raise errors.EventGone("A preview does not ask for occurrences under other names.")
+
     def list_calendars(self) -> list[dict[str, Any]]:
         raise errors.GoogleUnavailable("A preview does not ask for calendars.")
 

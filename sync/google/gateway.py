@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 import httplib2
 from django.conf import settings
 
 from accounts.models import ExternalAccount
-from sync.core.mapping import READABLE_TYPES
+from sync.core.mapping import READABLE_TYPES, facts_of
 from sync.google import errors, oauth
 
 TIMEOUT = 30  # Seconds for one answer of Google's.
@@ -168,6 +169,27 @@ class CalendarGateway:
             self._execute(self._request(Call("delete", event_id, etag=etag, send_updates=send_updates)))
         except errors.EventGone:
             pass  # Somebody was faster.
+
+    def find_occurrence(self, *, series_event_id: str, original_start: datetime) -> dict[str, Any]:
+        """
+        Return the occurrence of a series that has this original start, by whatever id Google knows it.
+
+        `original_start` is aware; of an all-day series midnight UTC of the day.
+
+        :raises EventGone: if the series has none there.
+        """
+        request = self._service.events().instances(
+            calendarId=self._calendar_id,
+            eventId=series_event_id,
+            showDeleted=True,
+            # One that was moved lies elsewhere, but then Google has shown it by itself.
+            timeMin=(original_start - timedelta(days=1)).isoformat(),
+            timeMax=(original_start + timedelta(days=2)).isoformat(),
+        )
+        for event in self._execute(request).get("items", []):
+            if facts_of(event).original_start == original_start:
+                return event
+        raise errors.EventGone("Google does not know this occurrence.")
 
     def list_calendars(self) -> list[dict[str, Any]]:
         """Return the calendars that the account may write to, the main one first; needs a scope of its own."""

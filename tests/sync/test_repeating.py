@@ -772,3 +772,16 @@ def test_the_guard_counts_a_series_as_one(google, anna, annas):
     for master in masters[4:]:
         google.person(ANNA).delete(master["id"])
     assert synchronize(annas).status == "succeeded"
+
+
+@pytest.mark.rule("R15")
+def test_an_occurrence_that_google_knows_by_another_id_is_found_by_its_original_start(google, anna, annas):
+    make_here(anna)
+    synchronize(annas)
+    change(occurrence("2027-03-22"), anna, subject="Retro")
+    [master] = google.person(ANNA).events()
+    google.fail(status=404, reason="notFound", method="GET", path=rf"/events/{master['id']}_", times=1)
+
+    in_step(google, annas)
+
+    assert {row[0] for row in rows_there(google)} == {"Stand-up", "Retro"}
