@@ -4,6 +4,9 @@ The rules of repeating activities, RFC 5545 lines as Google keeps them: when the
 Pure: no database, no clock. Moments go in and come out aware, in UTC; an all-day series happens at midnight UTC of its
 days. The clock on the wall of the series' zone holds across DST: a time that a day lacks is later by what was left
 out, one that a day has twice is the first of the two. Nothing repeats beyond `LAST_YEAR`.
+
+python-dateutil expands rules as well, but begins at the first start each time and cannot be stopped while it looks for
+a day that never comes; whoever may send us an invitation could keep a worker busy with it. Tests compare with it.
 """
 
 from __future__ import annotations
