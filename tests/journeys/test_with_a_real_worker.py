@@ -7,6 +7,7 @@ Runs on PostgreSQL with Redis, and on SQLite with the file broker.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -159,6 +160,42 @@ def test_a_worker_killed_between_googles_answer_and_our_commit(
     dead.refresh_from_db()
     assert (dead.status, dead.rule) == (SyncSession.Status.FAILED, "R18")
     assert what_it_did(synchronize_now(anna)) == ("succeeded", {})
+
+
+@pytest.mark.rule("R9", "R13", "R18")
+def test_of_two_workers_one_is_killed_and_the_other_completes_what_it_left(
+    google: Emulator, anna: Profile, boris: Profile, celery_worker: Worker, tmp_path: Path
+):
+    shared = {"start": START, "now": timezone.now(), "show_in_calendar": True, "participants": [boris]}
+    make_activity(by=anna, subject="Renewal call", tags=[sync_tag(anna)], **shared)
+    make_activity(by=boris, subject="Stocktaking", tags=[sync_tag(boris)], **shared | {"participants": [anna]})
+    google.interject(celery_worker.kill, when="after", method="POST", path=r"/events$")
+    other = Worker(log=tmp_path / "other.log")
+    other.start()
+    try:
+        asked = [press_synchronize_now(anna), press_synchronize_now(boris)]
+        for session in asked:  # Each message once more, for whichever of the two workers comes by.
+            tasks.run_session.delay(session_id=session.pk)
+        wait_until(lambda: not celery_worker.is_running, what="the death of one worker")
+        wait_until(lambda: len(google.person(ANNA).events()) > 0, what="an event in Google")
+
+        let_the_lease_run_out()
+        tasks.dispatch.delay()
+        for session in asked:
+            follow(session)
+        for person in (anna, boris, anna):
+            assert synchronize_now(person).status == SyncSession.Status.SUCCEEDED
+    finally:
+        other.kill()
+        celery_worker.start()
+
+    for address in (ANNA, BORIS):
+        assert titles(google, address) == ["Renewal call", "Stocktaking"]
+    assert Activity.objects.count() == 2
+    assert not EventLink.objects.exclude(state=EventLink.State.LINKED).exists()
+    assert EventLink.objects.count() == 4
+    for person in (boris, anna):
+        assert what_it_did(synchronize_now(person)) == ("succeeded", {})
 
 
 @pytest.mark.rule("R13", "R18")
