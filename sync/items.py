@@ -25,7 +25,7 @@ from sync.google import errors
 from sync.google.gateway import Call
 from sync.lanes import Conversation, Item
 from sync.models import ActivityMark, EventLink, SyncOutcome, SyncSession
-from sync.run import ChangedHere, LeaseLost, Run, facts_in
+from sync.run import ChangedHere, LeaseLost, LookLater, Run, facts_in
 from sync.store import Pair
 
 logger = logging.getLogger(__name__)
@@ -163,6 +163,8 @@ def _put_aside(run: Run, error: Exception, *, link_id: int | None = None, mark: 
     """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
     if isinstance(error, FOR_THE_SESSION):
         raise error
+    if isinstance(error, LookLater):
+        return
     if mark and link_id is None:
         link_id = (
             EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id)
@@ -520,9 +522,26 @@ def _begin_exception(run: Run, mark: ActivityMark) -> Linking:
     try:
         event = yield Call("get", event_id=repeating.event_id_of(whole, activity))
     except errors.EventGone:  # The id is a convention, not a promise: ask for the occurrence by its original start.
-        assert activity.original_start is not None
-        event = run.gateway.find_occurrence(series_event_id=whole.event_id, original_start=activity.original_start)
+        event = yield from _find_occurrence(run, whole, activity)
     return repeating.link_exception(run, activity, whole, event)
+
+
+def _find_occurrence(run: Run, whole: EventLink, activity: Activity) -> Generator[Call, dict[str, Any], dict[str, Any]]:
+    """
+    Return an occurrence by its original start.
+
+    :raises LookLater: if Google has none there because the series was changed in this very moment.
+    :raises EventGone: if it has none there for any other reason.
+    """
+    assert activity.original_start is not None
+    try:
+        return run.gateway.find_occurrence(series_event_id=whole.event_id, original_start=activity.original_start)
+    except errors.EventGone as error:
+        series = yield Call("get", event_id=whole.event_id)
+        if series.get("etag") == whole.etag:
+            raise
+        store.observe_event(run, whole, series)
+        raise LookLater from error
 
 
 def _begin_insert(run: Run, mark: ActivityMark) -> Linking:

@@ -31,6 +31,10 @@ class ChangedHere(Exception):
     """The activity is not what was decided about any more: look again."""
 
 
+class LookLater(Exception):
+    """Something else has to be looked at first: the mark stays for the next session."""
+
+
 class NotSetUp(Exception):
     """The account cannot be synchronized as things are. The message is for the user."""
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from activities.models import Activity, FieldChange, Participant
@@ -79,7 +80,10 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
     with run.transaction(), repeating.followed(run, placed.activity_id):
         activity = store.load_activity(placed.activity_id, lock=True)
         own = EventLink.objects.filter(calendar=run.calendar, activity=activity)
-        own.filter(state=EventLink.State.DETACHED).delete()  # Its event is gone; the meeting returned as this one.
+        former = own.filter(state=EventLink.State.DETACHED)
+        former.filter(event__status="cancelled").delete()  # Its event is gone; the meeting returned as this one.
+        # Somebody brought the former one back as well: it is looked at as any other event.
+        former.update(activity=None, series=None, state=EventLink.State.SEEN, is_marked=True, mark=F("mark") + 1)
         if own.exists():
             raise ChangedHere
         meet(run, activity, facts, joins=True)
@@ -301,6 +305,8 @@ def settle_pair(
             are_guests_cut=pair.standing.are_guests_cut,
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
+        if link.activity_id != activity.pk:  # Another item of this session has let go of it.
+            raise ChangedHere
         presence = _presence_after(pair, status, revive=revive)
         keeps_base = False
         if revive or state or pair.link.state != EventLink.State.LINKED:
@@ -341,7 +347,8 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
     if is_there and pair.standing.is_detached and pair.here.presence is Presence.PRESENT:
         base = EventLink.objects.values_list("base_here", flat=True).get(pk=pair.link.pk) or {}
         values["base_here"] = {**base, "presence": Presence.PRESENT.value}  # Both sides hold it again.
-    EventLink.objects.filter(pk=pair.link.pk).update(**values)
+    if not EventLink.objects.filter(pk=pair.link.pk, activity=pair.activity).update(**values):
+        raise ChangedHere  # Another item of this session has let go of it.
 
 
 def take_back_decline(link: EventLink) -> None:

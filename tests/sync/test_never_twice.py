@@ -18,6 +18,7 @@ from tests.sync.helpers import (
     assert_quiet,
     change,
     counts,
+    only_activity,
     tagged,
 )
 
@@ -149,3 +150,26 @@ def test_what_was_not_added_and_does_not_qualify_any_more_is_asked_about_once_an
     assert google.requests.writes() == []
     assert not EventLink.objects.exists()
     assert google.person("anna@northfold.example").events() == []
+
+
+@pytest.mark.rule("R9", "R14")
+def test_an_event_taken_out_of_the_bin_beside_its_successor_is_met_as_well(google, anna, annas, boris, boriss):
+    boris_there = google.person("boris@northfold.example")
+    event = boris_there.create_event({"summary": "Review", "attendees": [{"email": "anna@northfold.example"}], **TEN})
+    for calendar in (boriss, annas):
+        synchronize(calendar)
+    boris_there.delete(event["id"])
+    synchronize(annas)
+    change(only_activity(), boris, location="Room 4")
+    synchronize(boriss)  # Changed here since: the event returns under another id.
+    boris_there.restore(event["id"])
+
+    for calendar in (annas, boriss, annas):
+        assert synchronize(calendar).status == "succeeded"
+
+    live = {shown["id"] for shown in google.person("anna@northfold.example").events()}
+    assert len(live) == 2
+    linked = EventLink.objects.filter(calendar=annas, activity__isnull=False, state="linked")
+    assert set(linked.values_list("event_id", flat=True)) == live
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)

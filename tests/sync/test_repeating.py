@@ -785,3 +785,21 @@ def test_an_occurrence_that_google_knows_by_another_id_is_found_by_its_original_
     in_step(google, annas)
 
     assert {row[0] for row in rows_there(google)} == {"Stand-up", "Retro"}
+
+
+@pytest.mark.rule("R15", "R12")
+def test_an_occurrence_changed_here_while_its_series_moves_in_google_follows_in_the_next_session(google, anna, annas):
+    make_here(anna)
+    synchronize(annas)
+    change(occurrence("2027-03-22"), anna, subject="Retro")
+    [master] = google.person(ANNA).events()
+    later = timed("2027-03-08T15:00:00", "2027-03-08T16:00:00", ZONE)
+    google.interject(
+        lambda: google.person(ANNA).edit(master["id"], later), method="GET", path=rf"/events/{master['id']}_"
+    )
+
+    assert synchronize(annas).status == "succeeded"
+
+    in_step(google, annas)
+    assert [row[0] for row in rows_there(google)].count("Retro") == 1
+    assert occurrence("2027-03-22", "15:00").subject == "Retro"
