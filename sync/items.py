@@ -301,10 +301,11 @@ def _insert(run: Run, link: EventLink) -> Step:
         return (yield from _give_up_insert(run, link))
     addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
     here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
+    former = {"attendees": (link.base_here or {}).get("former_guests", [])}  # Of the incarnation before (R7).
     guests = mapping.attendees_after(
-        {},
+        former,
         wanted=here.people,
-        profiles={run.login: run.me.pk},
+        profiles=run.profiles_for(former, store.profiles_by_email(mapping.facts_of(former).addresses)),
         addresses=addresses,
         organizer=run.login,
         answer=_own_answer(run, activity),

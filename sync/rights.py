@@ -19,7 +19,10 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     linked = Q(activity=activity)
     if activity.series_id:
         linked |= Q(activity__series=activity.series_id, activity__is_series=True)  # It goes with its series (R15).
-    if not EventLink.objects.filter(linked, state__in=EventLink.HOLDING).exists():
+    states = [*EventLink.HOLDING]
+    if activity.status == Activity.Status.CANCELED:
+        states.append(EventLink.State.DETACHED)  # To set it back is to bring the event back (R14).
+    if not EventLink.objects.filter(linked, state__in=states).exists():
         return None
     if activity.google_read_only_reason:
         return activity.google_read_only_reason

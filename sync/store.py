@@ -444,11 +444,11 @@ def unmet_condition(run: Run, activity: Activity, *, is_in_other_calendar: bool 
     return first_unmet(reasons_to_send(facts, window=run.window))
 
 
-def organized(run: Run, activity: Activity, *, is_own_copy: bool = False) -> Organized:
+def organized(run: Run, activity: Activity, *, link: EventLink | None = None, unmet: Reason | None = None) -> Organized:
     """
-    Return who the Organizer is once this session has met the activity (R5).
+    Return who the Organizer is once this session has met the activity, and its event by this link (R5).
 
-    An occurrence has the Organizer of its series.
+    `unmet` is the condition of R1 that does not hold for this user. An occurrence has the Organizer of its series.
     """
     if activity.original_start:
         return Organized(activity.organizer_id)
@@ -458,9 +458,21 @@ def organized(run: Run, activity: Activity, *, is_own_copy: bool = False) -> Org
         owner=activity.owner_id,
         takes_part=any(person.profile_id == run.me.pk for person in activity.participants.all()),
         set_up=set_up_among([activity.organizer_id, activity.owner_id]),
-        is_own_copy=is_own_copy,
+        is_own_copy=link is not None and mapping.facts_of(link.event).is_own,
+        qualifies=unmet is None,
+        has_organizer_left=link is not None and _has_organizer_left(activity, link),
     )
     return organizer_of(roles)
+
+
+def _has_organizer_left(activity: Activity, link: EventLink) -> bool:
+    """Whether the event is gone from the Organizer's calendar alone: this one still has it."""
+    is_there = presence_here(activity) is Presence.PRESENT and link.event.get("status") not in (None, "cancelled")
+    return is_there and _links_of(activity.organizer_id, activity).filter(state=EventLink.State.DETACHED).exists()
+
+
+def _links_of(profile: int | None, activity: Activity) -> QuerySet[EventLink]:
+    return EventLink.objects.filter(activity=activity, calendar__account__profile=profile)
 
 
 def load_pair(run: Run, link: EventLink) -> Pair:
@@ -473,9 +485,7 @@ def load_pair(run: Run, link: EventLink) -> Pair:
     facts = mapping.facts_of(link.event)
     profiles = run.profiles_for(link.event, profiles_by_email(facts.addresses))
     unmet = unmet_condition(run, activity, is_in_other_calendar=link.google_calendar_id != run.calendar.calendar_id)
-    who = organized(run, activity, is_own_copy=facts.is_own)
-    if unmet and not facts.is_own and who.organizer == run.me.pk != activity.organizer_id:
-        who = Organized(activity.organizer_id)  # Only records with this user's tag take part.
+    who = organized(run, activity, link=link, unmet=unmet)
     addresses = addresses_of(person.profile_id for person in activity.participants.all())
     here_now = snapshot_here(activity, addresses=addresses, organizer=who.organizer)
     base_here, base_google = base_of(link.base_here), base_of(link.base_google)

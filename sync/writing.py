@@ -197,15 +197,17 @@ def next_incarnation(run: Run, former: EventLink) -> None:
         link.incarnation += 1
         link.event_id = uuid.uuid4().hex
         link.ical_uid = f"{link.event_id}@google.com"
+        guests = mapping.facts_of(link.event).is_own and link.event.get("attendees")
         link.event, link.etag, link.state = {}, "", EventLink.State.INSERTING
-        link.base_here = link.base_google = None
+        link.base_here, link.base_google = ({"former_guests": guests} if guests else None), None
         link.is_marked, link.mark = True, link.mark + 1
         link.save()
 
 
 def intend(link: EventLink, *, here: Snapshot) -> None:
     """Keep what is about to be sent: should the answer be lost, this is what Google was given (R13)."""
-    link.base_here = {"snapshot": snapshots.dump(here), "presence": Presence.PRESENT.value}
+    intended = {"snapshot": snapshots.dump(here), "presence": Presence.PRESENT.value}
+    link.base_here = (link.base_here or {}) | intended
     link.save(update_fields=["base_here"])
 
 
@@ -441,6 +443,8 @@ def _settle(
 ) -> None:
     facts = facts_in(link)
     answers = {str(profiles[guest.address]): guest.response for guest in facts.guests if guest.address in profiles}
+    if facts.is_cancelled:  # Nobody's answer counts for anything now; what was agreed on does, should it return.
+        answers = (link.base_google or {}).get("answers", answers)
     seen = mark if mark is not None else link.mark
     link.is_marked = link.is_marked and link.mark != seen
     link.state, link.rule, link.reason = state, reason[0], reason[1][:500]

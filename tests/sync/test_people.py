@@ -363,3 +363,46 @@ def test_who_takes_over_what_goes_out_takes_part_in_it(google, anna, boris, bori
     answers = {guest["email"]: guest["responseStatus"] for guest in event["attendees"]}
     assert answers["boris@northfold.example"] == "accepted"
     assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R7", "R14", "R17")
+def test_other_guests_come_along_when_a_meeting_returns(google, anna, annas):
+    invite_both(google)
+    synchronize(annas)
+    activity = only_activity()
+    services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    synchronize(annas)
+
+    services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+    synchronize(annas)
+
+    [event] = google.person("anna@northfold.example").events()
+    guests = {guest["email"] for guest in event["attendees"]}
+    assert guests == {"anna@northfold.example", "boris@northfold.example", "maria@partner.example"}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R5", "R14")
+def test_a_meeting_its_substitute_organizer_threw_away_runs_by_who_still_has_it(google, anna, annas, boris, boriss):
+    google.add_account("maria@partner.example", name="Maria")
+    event = google.person("maria@partner.example").create_event(
+        {
+            "summary": "Review",
+            "attendees": [{"email": f"{name}@northfold.example"} for name in ("anna", "boris")],
+            **TEN,
+        }
+    )
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    assert only_activity().organizer == anna
+    google.person("anna@northfold.example").delete(event["id"])
+    synchronize(annas)
+
+    synchronize(boriss)
+
+    assert only_activity().organizer == boris
+    google.person("maria@partner.example").edit(event["id"], {"location": "Room 5"})
+    synchronize(boriss)
+    assert only_activity().location == "Room 5"
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
