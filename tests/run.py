@@ -11,12 +11,14 @@ from pathlib import Path
 # Exit codes of pytest.
 INTERRUPTED = 2
 NO_TESTS = 5
+MOST_PROCESSES = 4  # Each brings a PostgreSQL and a Redis along.
 
 
 def main(arguments: list[str]) -> int:
     """Run pytest with these arguments, and return the exit code of the worse run."""
     if "--storm" in arguments:
         return _storm(arguments)
+    arguments = [*side_by_side(arguments), *arguments]
     code = _pytest(arguments)
     repeats = any(argument.startswith("--storm-seed") for argument in arguments)
     if code == INTERRUPTED or repeats or names_files(arguments) or os.environ.get("TEST_SERVICES") == "none":
@@ -47,6 +49,14 @@ def _storm(arguments: list[str]) -> int:
         for report in reports:
             print(report.read_text(errors="replace"), flush=True)
     return max(codes)
+
+
+def side_by_side(arguments: list[str]) -> list[str]:
+    """Return what divides a run of everything among processes, each with servers of its own; nothing for any other."""
+    cpus = os.cpu_count() or 1
+    own = ("-n", "-p", "--storm-seed")
+    is_chosen = names_files(arguments) or any(argument.startswith(own) for argument in arguments)
+    return [] if cpus == 1 or is_chosen else [f"--numprocesses={min(cpus, MOST_PROCESSES)}", "--dist=worksteal"]
 
 
 def names_files(arguments: list[str]) -> bool:

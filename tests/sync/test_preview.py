@@ -26,7 +26,7 @@ from tests.factories import make_activity, make_tag, make_user
 from tests.google import sync_tag, synchronize, timed
 from tests.sync.helpers import DUE, ELEVEN, START, TEN, change, counts, fresh, invite_both, only_activity, tagged
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded, pytest.mark.rule("R21")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.rule("R21")]
 
 TABLES = (
     Activity, Participant, FieldChange, Tag, Activity.tags.through, ActivityMark, EventLink, Meeting, SyncedCalendar,

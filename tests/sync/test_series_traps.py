@@ -37,7 +37,7 @@ from tests.sync.test_repeating import (
 )
 from tests.sync.wire import sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 WEEKS = ("2027-03-08", "2027-03-15", "2027-03-22", "2027-03-29", "2027-04-05")
 MARIA = "maria@partner.example"

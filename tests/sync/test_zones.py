@@ -23,7 +23,7 @@ from tests.google import connect, synchronize, timed
 from tests.sync.helpers import assert_quiet, change, counts, fresh, only_activity, tagged
 from tests.sync.wire import google_sets, sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = [pytest.mark.django_db(transaction=True)]
 
 AUCKLAND, WINNIPEG, KOLKATA, ZURICH = "Pacific/Auckland", "America/Winnipeg", "Asia/Kolkata", "Europe/Zurich"
 ZONES = (AUCKLAND, WINNIPEG, KOLKATA, ZURICH)
