@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.run import names_files
+from tests.run import names_files, side_by_side
 
 TESTS = """
 import pytest
@@ -101,3 +101,14 @@ def test_a_rule_without_tests_is_no_success(run):
 )
 def test_a_run_of_chosen_files_is_recognized(arguments: list[str], expected: bool):
     assert names_files(arguments) is expected
+
+
+def test_only_a_run_of_everything_is_divided(monkeypatch):
+    monkeypatch.setattr("tests.run.os.cpu_count", lambda: 2)
+
+    assert side_by_side(["--rule", "R7"]) == ["--numprocesses=2", "--dist=worksteal"]
+    assert side_by_side(["tests/sync"]) == []
+    assert side_by_side(["-n4"]) == []
+    assert side_by_side(["--storm-seed", "3"]) == []
+    monkeypatch.setattr("tests.run.os.cpu_count", lambda: 64)
+    assert side_by_side([])[0] == "--numprocesses=4"
