@@ -15,6 +15,7 @@ import pytest
 from django.db import connection, connections
 
 WRITES = ("INSERT", "UPDATE", "DELETE", "SAVEPOINT")
+ANY, REQUEST, TRANSACTION = "any", "request", "transaction"
 UNDOES = ("ROLLBACK", "RELEASE")  # What the database does by itself when a process is gone.
 
 
@@ -30,15 +31,15 @@ class Checkpoints:
         self._act: Callable[[], None] | None = None
         self._depth = 0
         self._is_dead = False
-        self._at_requests = False
+        self._of = ANY
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         really = httplib2.Http.request
 
         def request(http: httplib2.Http, *args: Any, **kwargs: Any) -> Any:
-            self._pass(is_request=True)
+            self._pass(REQUEST)
             answer = really(http, *args, **kwargs)
-            self._pass(is_request=True)
+            self._pass(REQUEST)
             return answer
 
         monkeypatch.setattr(httplib2.Http, "request", request)
@@ -50,16 +51,16 @@ class Checkpoints:
         *,
         at: int = 0,
         act: Callable[[], None] | None = None,
-        at_requests: bool = False,
+        of: str = ANY,
     ) -> bool:
         """
         Do the work. At its point number `at`, do something else in between; without `act`, kill it there.
 
-        `act` waits until no transaction is open, since another process would not see what is not committed. With
-        `at_requests` the points before and after each request alone count: that is where most can happen meanwhile.
-        Returns whether the work was done to its end.
+        `act` waits until no transaction is open, since another process would not see what is not committed. Points
+        `of` requests are those before and after each, `of` transactions those before each: there most can happen
+        meanwhile. Returns whether the work was done to its end.
         """
-        self._left, self._act, self._at_requests = at, act, at_requests
+        self._left, self._act, self._of = at, act, of
         self._depth = len(connection.savepoint_ids)
         try:
             work()
@@ -74,13 +75,14 @@ class Checkpoints:
         if self._is_dead and not word.startswith(UNDOES):
             raise Killed
         if word.startswith(WRITES):
-            self._pass()
+            is_outermost = word == "SAVEPOINT" and len(connection.savepoint_ids) == self._depth
+            self._pass(TRANSACTION if is_outermost else ANY)
         return execute(sql, params, many, context)
 
-    def _pass(self, *, is_request: bool = False) -> None:
+    def _pass(self, kind: str) -> None:
         if self._is_dead:
             raise Killed
-        if not self._left or (self._at_requests and not is_request):
+        if not self._left or self._of not in (ANY, kind):
             return
         self._left -= 1
         if self._left:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from sync import store, writing
+from sync import store
 from sync.core import mapping
 from sync.google.gateway import CalendarGateway
 from sync.models import SyncOutcome
@@ -70,11 +70,6 @@ def tell_everybody_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CalendarGateway, "_request", lambda gateway, call: really(gateway, replace(call, send_updates="all")))
 
 
-def overlook_edits_made_meanwhile(patch: pytest.MonkeyPatch) -> None:
-    """What a person changes between our look and our commit is overwritten (R11)."""
-    patch.setattr(writing, "_check_unchanged", lambda *_args, **_values: None)
-
-
 ALL: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     forget_which_version_was_seen,
     forget_what_both_sides_agreed_on,
@@ -82,5 +77,4 @@ ALL: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     send_users_alone_as_guests,
     keep_no_journal,
     tell_everybody_everything,
-    overlook_edits_made_meanwhile,
 )

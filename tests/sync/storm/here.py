@@ -122,13 +122,17 @@ def change_behind_the_back(world: World, name: str, dice: Dice) -> None:
 
 
 ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
-    make, edit, edit, edit, set_status, delete, restore, change_people, answer, tag, show_in_calendar,
+    make, edit, edit, edit, set_status, delete, restore, change_people, change_people, answer, tag, show_in_calendar,
     change_behind_the_back,
 )  # fmt: skip
 
 
 def _visible(world: World, name: str, dice: Dice, **filters: Any) -> Activity | None:
-    return _one(world, dice, Activity.objects.visible_to(world.profile(name)).filter(**filters).distinct())
+    """Choose an activity that somebody may open, mostly one that is theirs to change."""
+    person = world.profile(name)
+    visible = Activity.objects.visible_to(person).filter(**filters).distinct()
+    mine = visible.filter(organizer=person)
+    return _one(world, dice, visible if dice.one_in(4) or not mine else mine)
 
 
 def _one(world: World, dice: Dice, found: Any) -> Activity | None:

@@ -10,15 +10,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.sync.storm import accounts, checks, here, there
+from tests.sync.storm.checkpoints import REQUEST, TRANSACTION
 from tests.sync.storm.dice import Dice
 from tests.sync.storm.world import CONNECTED, DEAD_AFTER, World
 
 people = st.sampled_from(CONNECTED)
 numbers = st.integers(0, Dice.SIDES - 1)
 points = st.integers(1, 60)  # At which checkpoint of a session: most have fewer than a hundred.
-requests = st.integers(2, 9)  # Before or after which of its requests: before the first, nothing has happened yet.
+few = st.integers(2, 9)  # At which of its requests or transactions.
+windows = st.sampled_from([REQUEST, TRANSACTION])
 
-ACTS_OF_A_STEP = 3
+ACTS_OF_A_STEP = 6
 ACTS = (here.ACTS, there.ACTS)
 Act = Callable[[World, str, Dice], None]
 
@@ -82,22 +84,23 @@ class Journey(RuleBasedStateMachine):
     def synchronize_and_be_killed(self, name: str, at: int) -> None:
         self.world.synchronize(name, at=at)
 
-    @rule(name=people, at=requests, number=numbers)
-    def quarrel(self, name: str, at: int, number: int) -> None:
-        """The same thing is changed on both sides, there before the session or in the middle of it."""
+    @rule(name=people, at=few, of=windows, number=numbers)
+    def quarrel(self, name: str, at: int, of: str, number: int) -> None:
+        """The same thing is changed on both sides: on one before the session, on the other in the middle of it."""
         dice = Dice(number)
-        here.edit(self.world, name, dice)
-        self.world.ledger.accept()
+        first, second = dice.of([(here.edit, there.edit), (there.edit, here.edit)])
+        for _number in range(2):
+            self._act((first,), name, dice)
         if dice.one_in(3):
-            self._act((there.edit,), name, dice)
-        self.world.synchronize(name, at=at, act=lambda: there.edit(self.world, name, dice), at_requests=True)
+            self._act((second,), name, dice)
+        self.world.synchronize(name, at=at, of=of, act=lambda: second(self.world, name, dice))
 
-    @rule(name=people, at=requests, number=numbers)
-    def synchronize_while_something_happens(self, name: str, at: int, number: int) -> None:
+    @rule(name=people, at=few, of=windows, number=numbers)
+    def synchronize_while_something_happens(self, name: str, at: int, of: str, number: int) -> None:
         dice = Dice(number)
         other = dice.of([name, *CONNECTED])
         happens = dice.of([self._somebody_acts, self._somebody_acts, self._another_worker_works, self._it_hangs])
-        self.world.synchronize(name, at=at, act=lambda: happens(other, dice), at_requests=True)
+        self.world.synchronize(name, at=at, of=of, act=lambda: happens(other, dice))
 
     def _somebody_acts(self, other: str, dice: Dice) -> None:
         dice.of(dice.of(ACTS))(self.world, other, dice)

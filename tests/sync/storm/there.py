@@ -20,12 +20,13 @@ def make(world: World, name: str, dice: Dice) -> None:
     kind = dice.of(["alone", "meeting", "meeting", "all day", "guests may modify", "with maria", "with outsiders"])
     body: Body = {"summary": world.word(), **_times(world)}
     colleagues = [{"email": world.email(other)} for other in ("anna", "boris", "clara") if other != name]
+    maria = [{"email": MARIA, "displayName": "Maria P."}] if name != "maria" else []
     if kind == "meeting":
-        body["attendees"] = [guest for guest in colleagues if not dice.one_in(3)]
+        body["attendees"] = [guest for guest in (*colleagues, *maria) if not dice.one_in(3)]
     elif kind == "all day":
         body |= _days(world, dice)
     elif kind == "guests may modify":
-        body |= {"attendees": colleagues, "guestsCanModify": True}
+        body |= {"attendees": [*colleagues, *maria], "guestsCanModify": True}
     elif kind == "with maria":
         body["attendees"] = [colleagues[0], {"email": MARIA}]
     elif kind == "with outsiders":

@@ -16,7 +16,7 @@ from sync import marks, sessions, tasks
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 from tests.factories import make_user
 from tests.google import connect, sync_tag
-from tests.sync.storm.checkpoints import Checkpoints
+from tests.sync.storm.checkpoints import ANY, Checkpoints
 from tests.sync.storm.ledger import Ledger
 from tests.sync.storm.reproducible import Clock, Ids
 
@@ -128,10 +128,12 @@ class World:
             tasks.run_session(session_id=due[0][1])
 
     def synchronize(
-        self, name: str, *, at: int = 0, act: Callable[[], None] | None = None, at_requests: bool = False
+        self, name: str, *, at: int = 0, act: Callable[[], None] | None = None, of: str = ANY
     ) -> SyncSession:
         """
         Run a session of somebody's. At its checkpoint number `at`, `act`; without that, kill the worker there.
+
+        `of` says which checkpoints count.
 
         What the session changed is entered in the ledger.
         """
@@ -140,7 +142,7 @@ class World:
         self.clock.sleep(session.seconds_to_wait(self.clock.now()))  # It may be postponed.
         self.send(session.pk)  # One more, since an earlier message may be lost.
         meanwhile = (lambda: self._meanwhile(act)) if act else None
-        has_ended = self.checkpoints.run(self.work, at=at, act=meanwhile, at_requests=at_requests)
+        has_ended = self.checkpoints.run(self.work, at=at, act=meanwhile, of=of)
         self.ledger.judge()
         session.refresh_from_db()
         self.say(f"session of {name}: {session.status if has_ended else 'killed'} {session.error}")
