@@ -334,8 +334,8 @@ def _moves(action: planning.PlannedAction) -> bool:
 
 
 def _visible(profile: Profile, ids: list[int | None]) -> dict[int, Activity]:
-    """Return those of the activities that this person may open, by id."""
-    return Activity.objects.visible_to(profile).in_bulk([pk for pk in set(ids) if pk])
+    """Return those of the activities that this person may open, by id. A series' own row leads to an occurrence."""
+    return Activity.every.visible_to(profile).in_bulk([pk for pk in set(ids) if pk])
 
 
 def _set_up_form(request: UserRequest, *, settings: SyncSettings, account: ExternalAccount) -> SetUpForm:

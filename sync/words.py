@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import Profile
 from activities.models import Participant
+from activities.recurrence import Pattern, in_words
+from sync.core.snapshot import Days, Repeating, load_when
 from sync.models import SyncOutcome, SyncSession
 from sync.preview import STAYS_OUT, PlannedAction
 
@@ -170,8 +172,10 @@ def _people(ids: list[Any]) -> str:
 
 
 def _when(of: dict[str, Any]) -> str:
-    """Return a "when" in words: either days, or start and due."""
+    """Return a "when" in words: either days, or start and due; of a series those of the first and how it repeats."""
     try:
+        if "lines" in of:
+            return f"{_when(of['begins'])}. {_rule(of)}"
         if of.get("first") or of.get("start_date"):
             first = date.fromisoformat(of.get("first") or of["start_date"])
             last = date.fromisoformat(of.get("last") or of["due_date"])
@@ -182,6 +186,15 @@ def _when(of: dict[str, Any]) -> str:
         return ", ".join(f"{name}: {_plain(entry)}" for name, entry in of.items())
     ends = dateformat.format(due, "H:i") if due - start < timedelta(days=1) else f"{_day(due.date())}, {due:%H:%M}"
     return f"{_day(start.date())}, {dateformat.format(start, 'H:i')} – {ends}"
+
+
+def _rule(of: dict[str, Any]) -> str:
+    when = load_when(of)
+    assert isinstance(when, Repeating)
+    first = when.first
+    if isinstance(first, Days):
+        return in_words(Pattern(first.first, "UTC", when.lines))
+    return in_words(Pattern(first.start, first.time_zone, when.lines))
 
 
 def _day(on: date) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
+from activities import series
 from activities.models import Tag
 from sync import sessions
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
@@ -354,6 +355,37 @@ def test_an_item_links_to_its_activity_only_for_those_who_may_open_it(page, anna
 
     assert f"/activities/{own.pk}/" in shown
     assert f"/activities/{closed.pk}/" not in shown
+
+
+@pytest.mark.rule("R15")
+def test_a_session_tells_a_series_from_its_occurrences_and_says_how_it_repeats(page, anna):
+    start = datetime(2026, 3, 9, 8, tzinfo=UTC)
+    head = series.create(
+        by=anna, subject="Team", lines=["RRULE:FREQ=WEEKLY;COUNT=3"], now=start, start=start,
+        due=start + timedelta(minutes=30), time_zone="Europe/Berlin",
+    )  # fmt: skip
+    second = head.series.occurrences.order_by("start")[1]
+    session = make_session(make_calendar(anna))
+    begins = {"start": "2026-03-09T08:00:00Z", "due": "2026-03-09T08:30:00Z", "time_zone": "Europe/Berlin"}
+    days = {"first": "2026-03-09", "last": "2026-03-10"}
+    make_outcome(
+        session,
+        item="Team",
+        action=SyncOutcome.Action.UPDATED,
+        activity=head,
+        field="when",
+        here={"when": {"begins": days, "lines": ["RRULE:FREQ=DAILY;INTERVAL=2;COUNT=3"]}},
+        google={"when": {"begins": begins, "lines": ["RRULE:FREQ=WEEKLY;UNTIL=20260322T225959Z"]}},
+    )
+    make_outcome(session, item="Team", action=SyncOutcome.Action.UPDATED, activity=second)
+
+    shown = text(page.get(f"{SESSIONS}{session.pk}/"))
+
+    assert f"/activities/{head.pk}/" in shown  # Which leads to an occurrence.
+    assert "All occurrences" in shown
+    assert "Mon 16 Mar, 09:00" in shown
+    assert "Mon 9 Mar 2026 – Tue 10 Mar 2026. Every 2 days, 3 times" in shown
+    assert "Mon 9 Mar 2026, 09:00 – 09:30. Every week on Monday, until 22 March 2026" in shown
 
 
 def test_the_list_of_sessions_has_pages_and_asks_the_database_the_same_whatever_their_number(
