@@ -91,6 +91,22 @@ def test_after_the_storm_both_sides_agree(make_world: MakeWorld, storm_seed: int
     travel(make_world, number=storm_seed)
 
 
+def test_a_seed_repeats_its_journeys_exactly(make_world: MakeWorld):
+    runs: list[list[list[str]]] = []
+    for _run in range(2):
+        worlds: list[World] = []
+
+        def make(worlds: list[World] = worlds) -> World:
+            worlds.append(make_world())
+            return worlds[-1]
+
+        travel(make, number=3, journeys=2)
+        runs.append([world.log for world in worlds])
+
+    assert runs[0] == runs[1]
+    assert len(runs[0]) == 2
+
+
 @pytest.mark.parametrize("break_it", damage.ALL, ids=lambda break_it: break_it.__name__)
 def test_the_storm_finds_what_is_broken_on_purpose(
     make_world: MakeWorld, break_it: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch

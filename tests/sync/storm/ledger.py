@@ -125,7 +125,8 @@ class Ledger:
                 event = (row.calendar_id, row.id)
                 body = row.body
                 sight.google |= {(*event, name): body[key] for name, key in TEXTS.items() if body.get(key)}
-                sight.google[(*event, "when")] = _start_text(body["start"])
+                if body["start"] != body.get("originalStartTime"):  # Else it is where its series says.
+                    sight.google[(*event, "when")] = _start_text(body["start"])
                 if row.cancelled:
                     sight.cancelled.add(event)
                 entries = {entry["email"]: dict(entry) for entry in body.get("attendees", [])}
