@@ -94,10 +94,16 @@ def _bring_marked_together(run: Run, looked_at: _LookedAt) -> bool:
     run.session.items_total += len(links) + len(activities)
     # The new part of a series goes out before the old one is cut off, so that no occurrence is missing meanwhile (R15).
     lanes.carry_out(run, [_item_of_activity(run, mark) for mark in activities if mark.is_new_series])
-    found = [_item_of_link(run, link) for link in links]
-    found += [_item_of_activity(run, mark) for mark in activities if not mark.is_new_series]
-    lanes.carry_out(run, found)
+    if not run.unavailable:
+        lanes.carry_out(run, _in_order(run, links, [mark for mark in activities if not mark.is_new_series]))
     return bool(links or activities)
+
+
+def _in_order(run: Run, links: list[store.Marked], marks: list[store.MarkedActivity]) -> list[Item]:
+    """A series before its occurrences, whether its link is marked or its head: what they are follows from it (R15)."""
+    found = [(link.place, _item_of_link(run, link)) for link in links]
+    found += [(mark.place, _item_of_activity(run, mark)) for mark in marks]
+    return [item for _place, item in sorted(found, key=lambda pair: pair[0])]
 
 
 def look_at(run: Run, *, links: Iterable[int], activities: Iterable[ActivityMark]) -> None:
@@ -112,9 +118,8 @@ def look_at(run: Run, *, links: Iterable[int], activities: Iterable[ActivityMark
     )
     marks = store.in_lanes(run, activities)
     lanes.carry_out(run, [_item_of_activity(run, mark) for mark in marks if mark.is_new_series])
-    found = [_item_of_link(run, link) for link in store.links_to_look_at(run, links)]
-    found += [_item_of_activity(run, mark) for mark in marks if not mark.is_new_series]
-    lanes.carry_out(run, found)
+    rest = [mark for mark in marks if not mark.is_new_series]
+    lanes.carry_out(run, _in_order(run, store.links_to_look_at(run, links), rest))
     for _round in range(ROUNDS):
         if not _bring_marked_together(run, waiting):
             break
@@ -219,8 +224,13 @@ def _bring_once(run: Run, link: EventLink) -> Step:
     """Do the next thing about a link. Returns whether that was all."""
     if link.state == State.SEEN:
         return _place(run, link)
+    if link.state == State.INSERTING and _is_elsewhere(run, link):
+        writing.unmark(link, link.mark)
+        return True
     if link.state == State.INSERTING:
         return (yield from _insert(run, link))
+    if repeating.waits_for_its_series(run, link.activity):
+        return True
     if repeating.is_stale(run, link):
         repeating.let_go(run, link)
         return True
@@ -228,7 +238,14 @@ def _bring_once(run: Run, link: EventLink) -> Step:
     if _hands_over_to_somebody_else(pair, run):
         _hand_over(run, pair.activity, pair.organized)
         return False
-    return (yield from _apply(run, pair, core.decide(pair.here, pair.google, pair.standing)))
+    actions = core.decide(pair.here, pair.google, pair.standing)
+    if _is_elsewhere(run, link):  # Nothing is asked of, or said to, a calendar that is not synchronized any more.
+        actions = [action for action in actions if isinstance(action, core.Freeze)]
+    return (yield from _apply(run, pair, actions))
+
+
+def _is_elsewhere(run: Run, link: EventLink) -> bool:
+    return link.google_calendar_id != run.calendar.calendar_id
 
 
 def _hands_over_to_somebody_else(pair: Pair, run: Run) -> bool:
@@ -504,6 +521,8 @@ def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Writing
 
 def _bring_activity(run: Run, mark: ActivityMark) -> Conversation:
     """Look at a marked activity: through its link if there is one, else whether it is to be added (R1, R5)."""
+    if repeating.waits_for_its_series(run, mark.activity):
+        return
     link = EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).first()
     if link is None:
         begin = _begin_exception if mark.activity.original_start else _begin_insert
@@ -516,9 +535,11 @@ def _bring_activity(run: Run, mark: ActivityMark) -> Conversation:
 
 def _begin_exception(run: Run, mark: ActivityMark) -> Linking:
     """An occurrence that differs from its series becomes an exception in Google, read afresh first (R12, R15)."""
+    if not Activity.every.filter(pk=mark.activity_id, series__isnull=False).exists():
+        return None  # It has left its series in this very session.
     activity = store.load_activity(mark.activity_id)
     whole = repeating.link_of_head(run, activity)
-    if whole is None or not repeating.deviates(run, activity, whole):
+    if whole is None or _is_elsewhere(run, whole) or not repeating.deviates(run, activity, whole):
         return None
     try:
         event = yield Call("get", event_id=repeating.event_id_of(whole, activity))
@@ -675,5 +696,5 @@ def _park(
             item = activity.subject if activity else ""
             if mark:
                 writing.unmark_activity(mark)
-        activity_id = mark.activity_id if mark else None
+        activity_id = activity.pk if not link and activity else None
         run.note(Action.PARKED, rule=rule, reason=reason, item=item, link=link, activity_id=activity_id, error=error)

@@ -83,12 +83,16 @@ class _Lanes:
         self._waiting = deque(items)
         self._talking: list[Item] = []
         self._busy: set[str] = set()
+        self._blocked: set[str] = set()  # Something in it got no answer: what follows relies on it.
 
     def fill(self) -> list[Item]:
         """Begin items until AT_ONCE of them wait for Google, and return these."""
         behind: deque[Item] = deque()
         while self._waiting and len(self._talking) < AT_ONCE:
             item = self._waiting.popleft()
+            if item.lane in self._blocked:
+                item.ended()
+                continue
             if item.lane in self._busy:
                 behind.append(item)
                 continue
@@ -108,6 +112,7 @@ class _Lanes:
     def close(self, item: Item) -> None:
         if item.conversation:
             item.conversation.close()
+        self._blocked.add(item.lane)
         self._end(item)
 
     def _begin(self, item: Item) -> None:

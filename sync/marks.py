@@ -42,7 +42,7 @@ def mark_guests(*, addresses: Iterable[str]) -> None:
 def mark_links(links: QuerySet[EventLink]) -> None:
     """Mark these links, locked in the order in which a session locks those it has read."""
     with transaction.atomic():
-        ids = list(links.order_by("id").select_for_update(no_key=True).values_list("id", flat=True))
+        ids = list(links.order_by("id").select_for_update(of=("self",), no_key=True).values_list("id", flat=True))
         EventLink.objects.filter(pk__in=ids).update(is_marked=True, mark=F("mark") + 1)
 
 

@@ -78,6 +78,13 @@ def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
     return found
 
 
+def waits_for_its_series(run: Run, activity: Activity | None) -> bool:
+    """Whether the series of an occurrence waits for a person's word before it is removed (R14)."""
+    if activity is None or activity.original_start is None or not run.deferred:
+        return False
+    return EventLink.objects.filter(pk__in=run.deferred, series=activity.series_id, activity__is_series=True).exists()
+
+
 def is_stale(run: Run, link: EventLink) -> bool:
     """Whether Google knows an occurrence by another name now: its series was moved, split or made anew."""
     facts = facts_in(link)
@@ -87,7 +94,20 @@ def is_stale(run: Run, link: EventLink) -> bool:
     whole = link_of_head(run, occurrence)
     if whole is None:
         return False  # Invited to this occurrence alone.
-    return (whole.event_id, occurrence.original_start) != (facts.series_event_id, facts.original_start)
+    if (whole.event_id, occurrence.original_start) != (facts.series_event_id, facts.original_start):
+        return True
+    return facts.is_cancelled and not _takes_place(run, whole, facts.original_start)
+
+
+def _takes_place(run: Run, whole: EventLink, original: datetime) -> bool:
+    """Whether Google's rule still has an occurrence there; one that went with its day was cancelled by nobody (R15)."""
+    if facts_in(whole).is_cancelled:
+        return True
+    try:
+        when = mapping.when_of(whole.event, default_zone=run.default_zone)
+        return not isinstance(when, Repeating) or recurrence.happens_at(store.pattern_of(when), original)
+    except (mapping.UnreadableEvent, recurrence.UnreadableRule):
+        return True
 
 
 def let_go(run: Run, link: EventLink) -> None:
@@ -196,6 +216,10 @@ def mark_all_that_deviates(run: Run) -> None:
     wholes = EventLink.objects.filter(calendar=run.calendar, state=State.LINKED, activity__is_series=True)
     for whole in wholes.select_related("activity__series"):
         assert whole.activity is not None
+        assert whole.activity.series is not None
+        with run.transaction():  # The window may begin earlier than it did.
+            series.lay_out(whole.activity.series, after=run.window.start, now=run.now)
+        _look_at_exceptions(run, whole)
         mark_what_deviates(run, whole.activity)
 
 
@@ -210,7 +234,7 @@ def extend_horizon(*, now: datetime) -> int:
         waiting = EventLink.objects.filter(state=State.SEEN, series__isnull=False, is_marked=False)
         horizon = series.horizon(now=now)
         due = [link.pk for link in waiting if (facts_in(link).original_start or horizon) < horizon]
-        marks.mark_links(EventLink.objects.filter(pk__in=due))
+        marks.mark_links(EventLink.objects.filter(pk__in=due))  # Should it die before, the daily comparison does it.
     return made
 
 
@@ -228,6 +252,7 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
         link, _is_new = EventLink.objects.get_or_create(
             calendar=run.calendar, google_calendar_id=whole.google_calendar_id, event_id=event["id"]
         )
+        EventLink.objects.filter(calendar=run.calendar, activity=occurrence).exclude(pk=link.pk).delete()
         link.event, link.etag = event, str(event.get("etag", ""))
         link.ical_uid = mapping.facts_of(event).ical_uid[: store.LONGEST_ID]
         link.set_guest_addresses(mapping.facts_of(event).addresses)
@@ -239,6 +264,9 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
 def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
     original = occurrence.original_start
     assert original is not None
+    if link.event.get("status") == "cancelled":  # Google says little more than its id; whose it was, the series tells.
+        kept = ("organizer", "creator", "attendees", "iCalUID", "eventType")
+        link.event = {name: whole.event[name] for name in kept if name in whole.event} | link.event
     here, google = store.base_of(whole.base_here), store.base_of(whole.base_google)
     link.activity, link.series, link.state = occurrence, occurrence.series, State.LINKED
     link.base_here = _base(here, original, presence=Presence.PRESENT.value)
@@ -346,17 +374,18 @@ def _begins_event(run: Run, link: EventLink) -> datetime:
 
 
 def _take_over_single_invitations(run: Run, link: EventLink, head: Activity) -> None:
-    """Whoever was invited to single occurrences first, and now to all, has these activities already."""
+    """Whoever was invited to single occurrences first, this user or a colleague, has these activities already (R9)."""
     singles = EventLink.objects.filter(
-        calendar=run.calendar,
         event__recurringEventId=link.event_id,
         activity__isnull=False,
         activity__series=None,
+        state__in=EventLink.HOLDING,
     )
-    for single in singles.select_related("activity"):
-        original = facts_in(single).original_start
+    for single in singles.select_related("activity").order_by("id"):
+        theirs = facts_in(single)
+        original = theirs.original_start
         taken = Activity.every.filter(series=head.series, original_start=original).exists()
-        if original is None or taken:
+        if original is None or taken or theirs.organizer != facts_in(link).organizer:
             continue
         Activity.objects.filter(pk=single.activity_id).update(series=head.series, original_start=original)
         EventLink.objects.filter(activity=single.activity_id).update(series=head.series)
@@ -371,7 +400,9 @@ def _look_at_exceptions(run: Run, link: EventLink) -> None:
 
 def _renew(run: Run, moved: Iterable[int]) -> None:
     """Occurrences that came over into another series: links to what they were there are of no use any more."""
-    EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False).delete()
+    links = EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False)
+    ids = list(links.order_by("id").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+    EventLink.objects.filter(pk__in=ids).delete()
     _mark(run, moved)
 
 

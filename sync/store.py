@@ -208,7 +208,7 @@ def mark_what_is_due(run: Run) -> bool:
         is_wanted = SyncedCalendar.objects.filter(pk=calendar.pk, compare_all=True).update(compare_all=False)
         if not (is_wanted or is_due):
             return False
-        ignored = Q(state=EventLink.State.SEEN, rule="R2")  # A later Synchronize from may let them in.
+        ignored = Q(state=EventLink.State.SEEN) & (Q(rule="R2") | Q(series__isnull=False))  # They may come in now.
         links.filter(ignored | Q(activity__isnull=False)).update(is_marked=True, mark=F("mark") + 1)
         ids = selectable_activities(run).values_list("pk", flat=True)
         rows = [ActivityMark(calendar=calendar, activity_id=pk) for pk in ids]
@@ -246,6 +246,7 @@ class MarkedActivity:
 
     row: ActivityMark
     lane: str
+    place: int  # As of a link.
     is_new_series: bool
 
 
@@ -300,7 +301,8 @@ def in_lanes(run: Run, marks: Iterable[ActivityMark]) -> list[MarkedActivity]:
 def _marked_activity(row: ActivityMark, *, is_linked: bool) -> MarkedActivity:
     activity = row.activity
     lane = f"series {activity.series_id}" if activity.series_id else f"activity {activity.pk}"
-    return MarkedActivity(row, lane, is_new_series=activity.is_series and not is_linked)
+    place = 2 if activity.original_start else 1
+    return MarkedActivity(row, lane, place, is_new_series=activity.is_series and not is_linked)
 
 
 def count_of(links: QuerySet[EventLink]) -> int:
@@ -496,13 +498,14 @@ def load_pair(run: Run, link: EventLink) -> Pair:
     here = Half(here_now, base_here, presence_here(activity))
     google = Half(google_now, base_google, presence_in_google(facts), _google_times(link, facts))
     changes = recent_changes(activity, since=link.settled_at)
+    template = _template(activity, addresses, who.organizer)
     return Pair(
         link=link,
         activity=activity,
         facts=facts,
         here=Half(here.now, here.base, here.presence, _times_here(changes, activity)),
         google=google,
-        standing=_standing(run, link, activity, facts, who, unmet, here, changes),
+        standing=_standing(run, link, activity, facts, who, unmet, here, changes, template),
         organized=who,
         profiles=profiles,
         link_mark=link.mark,
@@ -535,8 +538,11 @@ def presence_in_google(facts: EventFacts) -> Presence:
 
 
 def recent_changes(activity: Activity, *, since: datetime | None) -> list[FieldChange]:
-    """Return the log of changes that the last session may not have seen, the newest first."""
-    rows = FieldChange.objects.filter(activity=activity)
+    """Return the log of changes that the last session may not have seen, the newest first; of its series as well."""
+    of = Q(activity=activity)
+    if activity.original_start:
+        of |= Q(activity__series=activity.series_id, activity__is_series=True)
+    rows = FieldChange.objects.filter(of)
     return list(rows.filter(at__gt=since - CLOCKS_DIFFER) if since else rows)
 
 
@@ -553,6 +559,7 @@ def _standing(
     unmet: Reason | None,
     here: Half,
     changes: list[FieldChange],
+    template: Snapshot | None,
 ) -> Standing:
     is_collective = facts.has_other_guests or activity.is_collective
     agreed = (link.base_here or {}).get("presence", Presence.PRESENT)
@@ -563,7 +570,9 @@ def _standing(
         is_detached=link.state == EventLink.State.DETACHED,
         agreed_presence=Presence(agreed),
         why_read_only=facts.why_read_only,
-        foreign=_foreign(who.organizer, here, changes, agreed=Presence(agreed)) if is_collective else frozenset(),
+        foreign=_foreign(who.organizer, here, changes, template, agreed=Presence(agreed))
+        if is_collective
+        else frozenset(),
         are_guests_cut=facts.are_guests_cut,
         is_own_copy=facts.is_own,
         other_copies_live=_other_copies_live(link),
@@ -572,17 +581,44 @@ def _standing(
     )
 
 
-def _foreign(organizer: int | None, here: Half, changes: list[FieldChange], *, agreed: Presence) -> frozenset[str]:
-    """Return the edited fields whose last change was not the Organizer's (R6); an import leaves no trace in the log."""
+def _foreign(
+    organizer: int | None, here: Half, changes: list[FieldChange], template: Snapshot | None, *, agreed: Presence
+) -> frozenset[str]:
+    """
+    Return the edited fields whose last change was not the Organizer's (R6); an import leaves no trace in the log.
+
+    What an occurrence has from its series, or from Google, is nobody's edit.
+    """
     edited = [name for name in snapshots.FIELDS if here.base and here.has_edited(name)]
-    foreign = {name for name in edited if not _is_by(organizer, last_change(changes, name))}
+    own = [name for name in edited if template is None or getattr(here.now, name) != getattr(template, name)]
+    foreign = {
+        name
+        for name in own
+        if not _is_by(organizer, last_change(changes, name)) and not _is_from_google(last_change(changes, name), here)
+    }
     foreign.discard("reminder")  # It is the Organizer's own; nobody else's page shows it.
     if last_change(changes, "people") is None:  # Somebody got an address, or lost it: nobody changed the participants.
         foreign.discard("people")
     is_of_note = here.presence is not Presence.PRESENT or here.presence is not agreed  # Gone, or set back.
-    if is_of_note and not _is_by(organizer, last_change(changes, "status", "deleted")):
+    if is_of_note and not _is_by(organizer, last_change(changes, "status", "deleted", "restored")):
         foreign.add("status")
     return frozenset(foreign)
+
+
+def _is_from_google(change: FieldChange | None, here: Half) -> bool:
+    """Whether the value that an activity has came from Google, by whatever way it got there."""
+    if change is None or change.origin != FieldChange.Origin.GOOGLE:
+        return False
+    return bool(change.after == snapshots.dump_value(getattr(here.now, change.field)))
+
+
+def _template(activity: Activity, addresses: Mapping[int, str], organizer: int | None) -> Snapshot | None:
+    """Return what the series of an occurrence says about it, None of any other activity (R15)."""
+    if not (activity.original_start and activity.series):
+        return None
+    head = load_activity(activity.series.head.pk)
+    whole = snapshot_here(head, addresses=addresses, organizer=organizer)
+    return at_occurrence(whole, activity.original_start)
 
 
 def _is_by(organizer: int | None, change: FieldChange | None) -> bool:

@@ -104,6 +104,7 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.
         if activity.is_series:
             repeating.lay_out_joined(run, link, activity)
+            repeating.mark_what_deviates(run, activity)
         run.count("added", Here)
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
 

@@ -399,6 +399,7 @@ def _locked_pair(activity: Activity) -> tuple[Activity, Activity]:
     if seen is None or seen.series is None:
         raise UnableToChange(_("This activity does not repeat any more. Load the page again."))
     head = locked_head(seen.series)
+    locked(occurrences_of(seen.series))
     occurrence = Activity.every.locked().filter(pk=activity.pk, series=seen.series).first()
     if occurrence is None:
         raise UnableToChange(_("Somebody has changed this series in this very moment. Load the page again."))
