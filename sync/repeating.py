@@ -96,7 +96,7 @@ def is_stale(run: Run, link: EventLink) -> bool:
         return False  # Invited to this occurrence alone.
     if (whole.event_id, occurrence.original_start) != (facts.series_event_id, facts.original_start):
         return True
-    return facts.is_cancelled and not _takes_place(run, whole, facts.original_start)
+    return facts.is_cancelled and not _takes_place(run, whole, occurrence.original_start)
 
 
 def _takes_place(run: Run, whole: EventLink, original: datetime) -> bool:

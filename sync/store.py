@@ -563,6 +563,7 @@ def _standing(
 ) -> Standing:
     is_collective = facts.has_other_guests or activity.is_collective
     agreed = (link.base_here or {}).get("presence", Presence.PRESENT)
+    foreign = _foreign(who.organizer, here, changes, template, agreed=Presence(agreed))
     return Standing(
         is_organizer=who.organizer == run.me.pk,
         unmet=unmet,
@@ -570,9 +571,7 @@ def _standing(
         is_detached=link.state == EventLink.State.DETACHED,
         agreed_presence=Presence(agreed),
         why_read_only=facts.why_read_only,
-        foreign=_foreign(who.organizer, here, changes, template, agreed=Presence(agreed))
-        if is_collective
-        else frozenset(),
+        foreign=foreign if is_collective else frozenset(),
         are_guests_cut=facts.are_guests_cut,
         is_own_copy=facts.is_own,
         other_copies_live=_other_copies_live(link),
