@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from django.db import IntegrityError, transaction
+from django.db.models import Case, F, Q, Value, When
 from django.utils.translation import gettext as _
 
 from accounts import services
@@ -181,13 +182,28 @@ def _resume(account: ExternalAccount, *, is_new: bool, now: datetime) -> None:
     if is_new:
         # A calendar chosen from another account's list is not this one's.
         SyncSettings.objects.filter(profile=account.profile).update(calendar_id="primary")
-    EventLink.objects.filter(calendar__account=account, state=EventLink.State.FORGOTTEN).update(
-        state=EventLink.State.LINKED
-    )
+    _resume_links(account)
     automatic = SyncSettings.objects.filter(profile=account.profile, automatic=True).exists()
     SyncedCalendar.objects.update_or_create(
         account=account, defaults={"compare_all": True, "due_at": now if automatic else None}
     )
+
+
+def _resume_links(account: ExternalAccount) -> None:
+    """
+    Let forgotten links be again what they were, told by what Google showed last (R14, R22).
+
+    Without an event there was no answer to the insertion yet; a cancelled one was gone already. What was frozen is
+    frozen again by the next session, which looks at them all.
+    """
+    cancelled = Q(event__status="cancelled") | Q(event_id__startswith="left_")
+    state = Case(
+        When(cancelled, then=Value(EventLink.State.DETACHED)),
+        When(event={}, then=Value(EventLink.State.INSERTING)),
+        default=Value(EventLink.State.LINKED),
+    )
+    forgotten = EventLink.objects.filter(calendar__account=account, state=EventLink.State.FORGOTTEN)
+    forgotten.update(state=state, is_marked=True, mark=F("mark") + 1)
 
 
 def _withdraw(account: ExternalAccount) -> bool:

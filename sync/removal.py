@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts.encryption import UnableToDecrypt
 from accounts.models import Profile
 from activities.models import Activity
-from sync import explain
+from sync import explain, store
 from sync.google import errors
 from sync.google.gateway import SHORT_PATIENCE, CalendarGateway
 from sync.models import EventLink, SyncedCalendar, SyncSettings
@@ -24,12 +25,17 @@ class UnableToRemove(Exception):
 
 
 def why_not(link: EventLink | None) -> str | None:
-    """Return why the event of a frozen activity cannot be removed from here, or None if it can."""
-    if link is None or link.activity_id is None:
+    """
+    Return why the event of a frozen activity cannot be removed from here, or None if it can.
+
+    Of an occurrence with a link of its own it is about the whole series, which is selected as one (R1, R15).
+    """
+    if link is None or link.activity is None:
         return _("This activity has no event in your Google Calendar.")
-    if not facts_in(link).is_own:
+    whole = explain.link_of(explain.whole_of(link.activity), calendar=link.calendar)
+    if whole is None or whole.activity is None or not facts_in(whole).is_own:
         return _("The event belongs to somebody else's calendar. Decline it instead.")
-    if EventLink.objects.filter(activity=link.activity_id).exclude(pk=link.pk).exists():
+    if _links_of(whole.activity).exclude(calendar=whole.calendar_id).exists():
         return _("Colleagues have this meeting in their calendars too. Cancel the activity instead.")
     return None
 
@@ -38,10 +44,13 @@ def remove_from_google(*, activity: Activity, profile: Profile, now: datetime) -
     """
     Delete the event of a frozen activity. The activity stays as it is, and is sent anew should it qualify again.
 
+    A repeating activity goes as a whole: an occurrence removed alone would have been canceled in Google (R14, R15).
+
     The link goes with the event, so that no session takes the deletion for one that somebody made in Google (R14).
 
     :raises UnableToRemove: if the activity is not frozen, the event is not ours to delete, or Google does not do it.
     """
+    activity = explain.whole_of(activity)
     found = explain.explain(activity=activity, profile=profile, now=now)
     if found.state != "frozen" or found.link is None:
         raise UnableToRemove(_("Only an activity that is frozen can be removed from Google alone."))
@@ -63,7 +72,7 @@ def remove_from_google(*, activity: Activity, profile: Profile, now: datetime) -
 
 def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datetime) -> None:
     settings = SyncSettings.objects.get(profile=profile)
-    tells = settings.tell_guests and facts_in(link).has_other_guests and activity.due > now  # R17
+    tells = settings.tell_guests and facts_in(link).has_other_guests and store.ends(activity) > now  # R17
     account, calendar_id = link.calendar.account, link.google_calendar_id
     gateway = CalendarGateway(account=account, calendar_id=calendar_id, patience=SHORT_PATIENCE)
     # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the event
@@ -71,3 +80,12 @@ def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datet
     EventLink.objects.filter(pk=link.pk).update(activity=None, state=EventLink.State.SEEN, is_marked=False)
     gateway.delete_event(event_id=link.event_id, etag=link.etag, send_updates="all" if tells else "none")
     link.delete()
+    if activity.is_series:  # Changed occurrences go with their series; what is particular about them is found anew.
+        _links_of(activity).filter(calendar=link.calendar_id).delete()
+
+
+def _links_of(activity: Activity) -> QuerySet[EventLink]:
+    """Return everybody's links to an activity; of a series also those to single occurrences."""
+    if activity.is_series:
+        return EventLink.objects.filter(activity__series=activity.series_id)
+    return EventLink.objects.filter(activity=activity)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db.models import Exists, OuterRef, Q
+
 from activities import series
 from activities.models import Activity
 from sync.models import EventLink
@@ -18,6 +20,13 @@ def erase_deleted(*, now: datetime) -> int:
     Of a series, its head goes when no occurrence is left (R15).
     """
     # Google may still hold the event: without its link it would come back as a new activity.
-    held = EventLink.objects.filter(state__in=EventLink.HOLDING, activity__isnull=False).values("activity")
-    gone = Activity.every.to_be_erased(now=now).exclude(pk__in=held).order_by("is_series", "pk")
+    of_row = EventLink.objects.filter(activity=OuterRef("pk"))
+    of_series = EventLink.objects.filter(
+        activity__series=OuterRef("series"), activity__is_series=True, state__in=EventLink.HOLDING
+    )
+    # An occurrence is in Google with its series until a link of its own says that it is gone: erased before that, its
+    # deletion would never be sent.
+    held_with_series = Q(is_series=False) & Exists(of_series) & ~Exists(of_row.filter(state=EventLink.State.DETACHED))
+    held = Q(Exists(of_row.filter(state__in=EventLink.HOLDING))) | held_with_series
+    gone = Activity.every.to_be_erased(now=now).exclude(held).order_by("is_series", "pk")
     return series.erase(gone.values_list("pk", flat=True)[:AT_ONCE])

@@ -144,7 +144,8 @@ def extend_horizon(*, now: datetime, at_once: int = 50) -> int:
     """
     Lay out what has come within the horizon, of so many series; each is looked at once a day.
 
-    It asks Google nothing: the rule is known. Returns how many occurrences were made.
+    It asks Google nothing: the rule is known. Returns how many occurrences were made. A series that cannot be laid out
+    is logged and waits for tomorrow; it keeps nothing else from being done.
     """
     alive = Activity.every.present().filter(series=OuterRef("pk"), is_series=True)
     due = Series.objects.filter(laid_out_until__lt=horizon(now=now) - timedelta(days=1)).filter(
@@ -156,8 +157,15 @@ def extend_horizon(*, now: datetime, at_once: int = 50) -> int:
             made += len(lay_out(series, now=now))
         except recurrence.UnreadableRule as error:
             logger.warning("Series %s is not laid out any further: %s", series.pk, error)
-            Series.objects.filter(pk=series.pk).update(laid_out_until=horizon(now=now))  # Its turn comes tomorrow.
+            _look_again_tomorrow(series, now=now)
+        except Exception:
+            logger.exception("Series %s could not be laid out any further.", series.pk)
+            _look_again_tomorrow(series, now=now)
     return made
+
+
+def _look_again_tomorrow(series: Series, *, now: datetime) -> None:
+    Series.objects.filter(pk=series.pk).update(laid_out_until=horizon(now=now))
 
 
 def _wanted(
