@@ -95,6 +95,8 @@ class Series(models.Model):
     first_start = models.DateTimeField()  # The original start of the first occurrence.
     laid_out_from = models.DateTimeField(null=True, blank=True)  # Occurrences that end after this are activities …
     laid_out_until = models.DateTimeField(null=True, blank=True, db_index=True)  # … up to here; None: to the last one.
+    # The series of which this is the later part, because a person has divided it here.
+    split_from = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     skipped = models.JSONField(default=list, blank=True)  # Original starts (ISO, UTC) that never become activities.
 
     class Meta:

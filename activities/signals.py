@@ -10,6 +10,10 @@ activity_changed = Signal()
 # Arguments: activity, profile. Receivers return a sentence for the user, or None.
 asks_why_read_only = Signal()
 
+# A question asked before "this and following" divides a series: why may it not be (R15)?
+# Arguments: head (Activity), profile. Receivers return a sentence for the user, or None.
+asks_why_not_divisible = Signal()
+
 # A single activity became the first occurrence of a series: what links it to somewhere else is the head's from now on.
 # Arguments: head, occurrence (Activity).
 series_made = Signal()

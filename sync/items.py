@@ -265,8 +265,7 @@ def _place(run: Run, link: EventLink) -> bool:
         return True
     placed = placed_for(run, link)
     if placed.activity_id is None:
-        writing.import_event(run, link, placed=placed)
-        return True
+        return writing.import_event(run, link, placed=placed)
     writing.join_activity(run, link, placed=placed)
     return False
 
@@ -318,7 +317,8 @@ def _insert(run: Run, link: EventLink) -> Step:
         return (yield from _give_up_insert(run, link))
     addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
     here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
-    former = {"attendees": (link.base_here or {}).get("former_guests", [])}  # Of the incarnation before (R7).
+    # Of the incarnation before, or of the series that was split (R7).
+    former = {"attendees": (link.base_here or {}).get("former_guests", [])}
     guests = mapping.attendees_after(
         former,
         wanted=here.people,
@@ -330,6 +330,7 @@ def _insert(run: Run, link: EventLink) -> Step:
     writing.intend(link, here=here)
     send_updates = mailing.send_updates(run, link, activity, Write.INSERT, has_other_guests=bool(guests))
     body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)
+    body = mapping.as_before_the_split(body, (link.base_here or {}).get("former_event", {}))
     try:
         event = yield Call("insert", body=body, send_updates=send_updates)
     except errors.EventIdTaken:

@@ -12,6 +12,7 @@ from accounts.signals import emails_changed
 from activities.models import Activity
 from activities.signals import (
     activity_changed,
+    asks_why_not_divisible,
     asks_why_read_only,
     occurrences_left,
     series_ended,
@@ -44,6 +45,11 @@ def let_others_take_over(*, instance: ExternalAccount, **_: Any) -> None:
 @receiver(asks_why_read_only)
 def say_why_it_is_read_only(*, activity: Activity, profile: Any, **_: Any) -> str | None:
     return rights.why_read_only(activity=activity, profile=profile)
+
+
+@receiver(asks_why_not_divisible)
+def say_why_it_is_not_divisible(*, head: Activity, **_: Any) -> str | None:
+    return rights.why_not_divisible(head=head)
 
 
 @receiver(series_made)

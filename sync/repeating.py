@@ -314,8 +314,9 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     """
     assert head.series is not None
     _take_over_single_invitations(run, link, head)
-    for former in _split_from(run, link):
-        moved = series.move_occurrences(former, to=head, since=head.series.first_start, now=run.now)
+    for whole in split_from(run, link):
+        assert whole.activity is not None
+        moved = series.move_occurrences(whole.activity, to=head, since=head.series.first_start, now=run.now)
         _renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
@@ -343,9 +344,9 @@ def _left_out(run: Run, link: EventLink) -> list[datetime]:
     return [original for original in originals if original]
 
 
-def _split_from(run: Run, link: EventLink) -> list[Activity]:
+def split_from(run: Run, link: EventLink) -> list[EventLink]:
     """
-    Return the heads of the series of which an event is a later part, told by its id (Google's `_R`), the latest first.
+    Return the links to the series of which an event is a later part, told by its id (Google's `_R`), the latest first.
 
     Of a series that was split twice before anybody looked, the last part's occurrences are still with the first.
     """
@@ -356,7 +357,7 @@ def _split_from(run: Run, link: EventLink) -> list[Activity]:
     same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
     before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < _begins_event(run, link)]
-    return [whole.activity for whole in sorted(before, key=_begins, reverse=True) if whole.activity]
+    return sorted(before, key=_begins, reverse=True)
 
 
 def _begins(whole: EventLink) -> datetime:

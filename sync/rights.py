@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from activities.models import Activity
+from sync import splitting
 from sync.models import EventLink
 
 
@@ -29,5 +30,19 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     if activity.is_collective and activity.organizer and activity.organizer != profile:
         return _("This meeting runs by the Google Calendar of %(name)s. Only the Organizer changes it.") % {
             "name": activity.organizer.full_name
+        }
+    return None
+
+
+def why_not_divisible(*, head: Activity) -> str | None:
+    """
+    Return why "this and following" is not possible with a series, or None (R6, R15).
+
+    Its later part would be an event of one's own, without the organizer and the guests that Google has for the whole.
+    """
+    links = EventLink.objects.filter(activity=head, state__in=EventLink.HOLDING)
+    if splitting.belongs_to_somebody_else(links):
+        return _("The organizer keeps this series in another calendar, so it cannot be divided here. %(advice)s") % {
+            "advice": _("Choose this occurrence or all.")
         }
     return None

@@ -10,8 +10,9 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 from django.utils import timezone
 
+from activities import series
 from activities.models import Activity, FieldChange, Participant
-from sync import repeating, store
+from sync import repeating, splitting, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence, agreed_after, agreed_presence_after, label_of
@@ -26,9 +27,11 @@ from sync.store import Pair
 Here, InGoogle = SyncOutcome.Direction.HERE, SyncOutcome.Direction.GOOGLE
 
 
-def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
+def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
     """
-    Make an activity of an event (R3), and link it.
+    Make an activity of an event (R3), and link it. Returns whether that was all there is to do about it.
+
+    The later part of a series that was split in Google begins as what it was split from (R15).
 
     :raises ChangedHere: if somebody else's session has made it in this very moment (R9).
     """
@@ -39,7 +42,8 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
     with run.transaction():
-        current = _locked(link)
+        current, start = _locked(link), splitting.Begin()
+        former = splitting.former_of(run, link)
         activity = Activity(
             kind=Activity.Kind.TASK,
             category=Activity.Category.MEETING if facts.guests else Activity.Category.TO_DO,
@@ -52,24 +56,48 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> None:
         )
         _put_content(activity, {name: getattr(content, name) for name in snapshots.FIELDS})
         _put_facts(activity, link, facts, profiles)
+        people = content.people
+        if former:
+            start = splitting.begin(former, content, is_organizer=organizer == run.me.pk)
+            people = start.content["people"]
+            _put_content(activity, {name: value for name, value in start.content.items() if name != "when"})
+            for name in splitting.OF_THE_HEAD:
+                setattr(activity, name, getattr(former.head, name))
         activity.save()
-        for person in sorted(content.people | {run.me.pk, organizer}):
+        if former:
+            splitting.take_over_people(run, former, activity, start, facts, profiles)
+            activity.tags.add(*former.head.tags.all())
+        for person in sorted(people | {run.me.pk, organizer}):
             _add_participant(run, activity, person, facts, profiles, content)
-        activity.tags.add(run.tag())
+        if not (former and former.link.state == EventLink.State.FROZEN):  # Out of the selection it stays (R4).
+            activity.tags.add(run.tag())
         if placed.shares_meeting:
             _claim_meeting(facts, activity)
         if activity.is_series:
             repeating.lay_out_imported(run, link, activity)
-        FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
+        if former:
+            series.copy_changes(former.head, to=activity)
+        else:
+            FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
         current.activity = activity
         here = store.snapshot_here(
             store.load_activity(activity.pk), addresses=_invitable(activity), organizer=organizer
         )
-        _settle(current, here=here, google=content, presence=Presence.PRESENT, profiles=profiles, mark=link.mark)
+        base_here, base_google = (
+            splitting.with_base(here, start.base_here),
+            splitting.with_base(content, start.base_google),
+        )
+        _settle(
+            current, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles, mark=link.mark
+        )
         run.count("added", Here)
         words = _import_words(activity, facts, run)
         run.note(SyncOutcome.Action.ADDED, rule="R3", reason=words, item=content.subject, link=current)
         _journal_unknown_zone(run, current, content.subject)
+        if former:
+            splitting.journal_time(run, former, current, content)
+            EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Something may be on its way still.
+    return former is None
 
 
 def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
@@ -168,6 +196,11 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_
             mark=1,
         )
         link.ical_uid = f"{link.event_id}@google.com"
+        if whole := splitting.event_before_the_split(run, activity):
+            link.base_here = {
+                "former_guests": whole.get("attendees", []),
+                "former_event": mapping.kept_when_split(whole),
+            }
         link.save()
         Meeting.objects.get_or_create(activity=activity, defaults={"key": uuid.uuid4().hex})
         return link

@@ -53,7 +53,7 @@ from activities.series.occurrences import (
     when_columns,
 )
 from activities.services import UnableToChange
-from activities.signals import occurrences_left, series_ended, series_made, series_split
+from activities.signals import asks_why_not_divisible, occurrences_left, series_ended, series_made, series_split
 
 THIS, FOLLOWING, ALL = SCOPES = ("this", "following", "all")
 
@@ -372,7 +372,7 @@ def turn_into_single(
     Activity.every.filter(pk=head.pk).update(uid=uuid.uuid4())
     Activity.every.filter(pk=occurrence.pk).update(uid=known)
     occurrence = Activity.every.get(pk=occurrence.pk)
-    _copy_changes(head, to=occurrence)
+    copy_changes(head, to=occurrence)
     _put_out_of_sight(head, by=by, now=now)
     head.refresh_from_db()
     left = list(Activity.every.filter(pk__in=staying))
@@ -643,12 +643,14 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
 
     Where nothing happens before, that is the series itself. It is locked, and its rights were asked for.
 
-    :raises UnableToChange: if its rule cannot be divided there.
+    :raises UnableToChange: if its rule cannot be divided there, or it is kept elsewhere by somebody else (R6).
     """
     series, pattern, before = series_of(head), pattern_of(head), services.field_values(head)
     try:
         if next(recurrence.starts(pattern, before=at), None) is None:
             return head
+        if reason := _why_not_divisible(head, by=by):
+            raise UnableToChange(reason)
         old_lines, new_lines = recurrence.before_cut(pattern, at=at), recurrence.from_cut(pattern, at=at)
     except (recurrence.UnreadableRule, recurrence.UnableToMove) as error:
         raise UnableToChange(f"{error} {_('Choose this occurrence or all.')}") from error
@@ -658,12 +660,13 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
         first_start=at,
         laid_out_from=series.laid_out_from,
         laid_out_until=series.laid_out_until,
+        split_from=series,
         skipped=[original.isoformat() for original in skipped_in(series) if original >= at],
     )
     new_head = _head_like(head, series=part)
     put(new_head, at, all_day=head.all_day, length=length_of(when_columns(head)))
     _save_head(new_head, like=head)
-    _copy_changes(head, to=new_head)
+    copy_changes(head, to=new_head)
     rows = occurrences_of(series).filter(original_start__gte=at)
     moved = list(rows.order_by("pk").values_list("pk", flat=True))
     rows.update(series=part, modified_at=timezone.now())
@@ -675,6 +678,11 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
     services.announce(head, by=by)
     services.announce(new_head, by=by)
     return new_head
+
+
+def _why_not_divisible(head: Activity, *, by: Profile) -> str | None:
+    answers = asks_why_not_divisible.send(sender=Activity, head=head, profile=by)
+    return next((str(answer) for _receiver, answer in answers if answer), None)
 
 
 def _tell_who_left(head: Activity, left: list[Activity], *, by: Profile) -> None:
@@ -709,7 +717,7 @@ def _save_head(head: Activity, *, like: Activity) -> None:
     put_tags_on([head.pk], tags=like.tags.values_list("pk", flat=True))
 
 
-def _copy_changes(activity: Activity, *, to: Activity) -> None:
+def copy_changes(activity: Activity, *, to: Activity) -> None:
     """Let the log of one activity be that of another as well."""
     changes = list(FieldChange.objects.filter(activity=activity).order_by("at", "pk"))
     for change in changes:

@@ -14,6 +14,7 @@ from dateutil.parser import isoparse
 from sync.core.snapshot import Days, OneTime, Repeating, Snapshot, Timed, When
 
 HIDDEN_ID = "creatioActivity"  # Our name among an event's private extended properties (R9).
+_KEPT_AS_IT_IS = ("colorId", "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests")  # In a split (R15).
 MOST_REMINDERS = 5  # That an event can have (Google's reference, `reminders.overrides`).
 LONGEST_TEXT = 1024  # Characters of a subject or a location that an activity can hold.
 READABLE_TYPES = ("default", "fromGmail")  # What is read at all (R2).
@@ -247,6 +248,21 @@ def insert_body(snapshot: Snapshot, *, event_id: str, hidden_id: str, guests: It
     if attendees := list(guests):
         body["attendees"] = attendees
     return body
+
+
+def kept_when_split(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the later part of a split series is to have from the event of the whole, guests excepted (R15)."""
+    return {name: event[name] for name in (*_KEPT_AS_IT_IS, "visibility", "reminders") if name in event}
+
+
+def as_before_the_split(body: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of an insert with what `kept_when_split` returned, as far as nothing else is said here."""
+    kept = {name: former[name] for name in _KEPT_AS_IT_IS if name in former}
+    if body.get("visibility") == "private" and former.get("visibility") == "confidential":  # To us it is the same.
+        kept["visibility"] = "confidential"
+    if _dict(former.get("reminders")).get("overrides"):
+        kept["reminders"] = _reminders_body(_reminder(body), former)
+    return {**body, **kept}
 
 
 def when_body(when: When, *, replacing: Mapping[str, Any]) -> dict[str, Any]:

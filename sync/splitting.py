@@ -1,0 +1,161 @@
+"""
+Series that were split: the later part begins as what it was split from (R15).
+
+Split in Google, it is the same for everybody here. Split here, it is the same for everybody in Google.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from activities import series
+from activities.models import Activity, Participant
+from sync import repeating, store
+from sync.core import mapping
+from sync.core import snapshot as snapshots
+from sync.core.mapping import EventFacts
+from sync.core.snapshot import Snapshot
+from sync.models import EventLink, SyncOutcome
+from sync.run import Run
+
+# What Google's event does not hold, and each occurrence has all the same.
+OF_THE_HEAD = ("kind", "category", "priority", "owner_id", "reporter_id", "made_in_google", "show_in_calendar")
+
+
+# --- Split in Google ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Former:
+    """The series from which Google split one off, locked, and what it holds by now."""
+
+    head: Activity
+    link: EventLink
+    here: Snapshot
+    base_here: Snapshot
+    base_google: Snapshot
+
+    @property
+    def answers(self) -> Mapping[str, str]:
+        """The answers, by profile id, that both sides last agreed on."""
+        return (self.link.base_google or {}).get("answers", {})
+
+
+@dataclass
+class Begin:
+    """What the head of the new part has at first, and what its two bases have instead of what the sides hold now."""
+
+    content: dict[str, Any] = field(default_factory=dict)
+    base_here: dict[str, Any] = field(default_factory=dict)
+    base_google: dict[str, Any] = field(default_factory=dict)
+
+
+def former_of(run: Run, link: EventLink) -> Former | None:
+    """Return the series of which an event that comes in is a later part, None if it is none. Locks its head."""
+    whole = next(iter(repeating.split_from(run, link)), None)
+    if whole is None:
+        return None
+    head = store.load_activity(whole.activity_id, lock=True)
+    addresses = store.addresses_of(person.profile_id for person in head.participants.all())
+    here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
+    base_here, base_google = store.base_of(whole.base_here), store.base_of(whole.base_google)
+    return Former(head, whole, here, base_here or here, base_google or here)
+
+
+def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
+    """
+    Return how the new part begins: as Google has it, but what was changed here and not sent yet is still to be sent.
+
+    When it takes place Google says in any case. What each copy has of its own is none of a guest's (R10).
+    """
+    start = Begin()
+    for name in snapshots.FIELDS:
+        here, theirs = getattr(former.here, name), getattr(google, name)
+        was_here, was_theirs = getattr(former.base_here, name), getattr(former.base_google, name)
+        start.content[name] = theirs
+        if name == "when":
+            continue
+        if name == "people":
+            start.content[name] = (theirs | (here - was_here)) - (was_here - here)
+            if here != was_here:
+                start.base_here[name] = theirs
+        elif here != was_here or (name in snapshots.PER_COPY_FIELDS and not is_organizer):
+            start.content[name], start.base_here[name], start.base_google[name] = here, was_here, was_theirs
+        elif theirs == was_theirs:  # Google may only have written a text in its own way.
+            start.content[name] = here
+    return start
+
+
+def with_base(now: Snapshot, base: Mapping[str, Any]) -> Snapshot:
+    return replace(now, **base)
+
+
+def take_over_people(
+    run: Run, former: Former, activity: Activity, start: Begin, facts: EventFacts, profiles: Mapping[str, int]
+) -> None:
+    """
+    Let everybody take part in the new part as in the former one, but whom Google has taken off.
+
+    Who is known here alone stays (R7). An answer given here and not sent yet stands (R10).
+    """
+    guests = {profiles[guest.address]: guest for guest in facts.guests if guest.address in profiles}
+    staying = start.content["people"] | {run.me.pk, activity.organizer_id, activity.owner_id}
+    people = []
+    for one in former.head.participants.all():
+        if one.profile_id in former.here.people and one.profile_id not in staying:
+            continue
+        person = series.same_person(one, activity.pk)
+        if guest := guests.get(one.profile_id):
+            known = former.answers.get(str(one.profile_id), Participant.Response.NEEDS_ACTION)
+            person.response = guest.response if one.response == known else one.response
+            person.address = one.address or guest.address
+        if one.profile_id == activity.organizer_id:
+            person.reminder_minutes = start.content["reminder"]
+        person.displayed = one.displayed or one.profile_id == run.me.pk
+        people.append(person)
+    Participant.objects.bulk_create(people)
+
+
+def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot) -> None:
+    """Keep the time to which the series was moved here before Google split it: it gave way (R11)."""
+    if former.here.when == former.base_here.when:
+        return
+    run.note(
+        SyncOutcome.Action.REPLACED,
+        rule="R15",
+        reason="Google divided the series meanwhile. The new part takes place when Google says.",
+        item=former.head.subject,
+        link=link,
+        field="when",
+        here=snapshots.dump_when(former.here.when),
+        google=snapshots.dump_when(google.when),
+        kept=SyncOutcome.Direction.GOOGLE,
+    )
+
+
+# --- Split here --------------------------------------------------------------------------------------------------
+
+
+def event_before_the_split(run: Run, activity: Activity) -> Mapping[str, Any]:
+    """
+    Return Google's event of the series from which this one was split here, {} if there is none of one's own.
+
+    A part that was split again before it was sent has what the whole had.
+    """
+    former = activity.series.split_from if activity.is_series and activity.series else None
+    while former is not None:
+        link = EventLink.objects.filter(
+            calendar=run.calendar, activity__series=former, activity__is_series=True, state__in=EventLink.HOLDING
+        ).first()
+        if link is not None and link.event:
+            return link.event if mapping.facts_of(link.event).is_own else {}
+        former = former.split_from
+    return {}
+
+
+def belongs_to_somebody_else(links: Iterable[EventLink]) -> bool:
+    """Whether a series is in Google, and in the calendar of its organizer there it is none of ours."""
+    links = list(links)
+    return bool(links) and not any(not link.event or mapping.facts_of(link.event).is_own for link in links)
