@@ -1,4 +1,4 @@
-"""What happens rarely: forgotten links, frozen series removed by hand, deletions that wait to be sent (R4, R14, R22)."""
+"""What happens rarely: forgotten links, frozen series removed by hand, deletions waiting to be sent (R4, R14, R22)."""
 
 from __future__ import annotations
 
