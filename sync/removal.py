@@ -73,15 +73,22 @@ def remove_from_google(*, activity: Activity, profile: Profile, now: datetime) -
 def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datetime) -> None:
     settings = SyncSettings.objects.get(profile=profile)
     tells = settings.tell_guests and facts_in(link).has_other_guests and store.ends(activity) > now  # R17
-    account, calendar_id = link.calendar.account, link.google_calendar_id
-    gateway = CalendarGateway(account=account, calendar_id=calendar_id, patience=SHORT_PATIENCE)
+    calendar = link.calendar
+    gateway = CalendarGateway(account=calendar.account, calendar_id=link.google_calendar_id, patience=SHORT_PATIENCE)
     # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the event
-    # by its hidden id again.
-    EventLink.objects.filter(pk=link.pk).update(activity=None, state=EventLink.State.SEEN, is_marked=False)
-    gateway.delete_event(event_id=link.event_id, etag=link.etag, send_updates="all" if tells else "none")
-    link.delete()
-    if activity.is_series:  # Changed occurrences go with their series; what is particular about them is found anew.
-        _links_of(activity).filter(calendar=link.calendar_id).delete()
+    # by its hidden id again. Changed occurrences go with their series, and come back with it.
+    released = list(_links_of(activity).filter(calendar=calendar))
+    links = EventLink.objects.filter(pk__in=[one.pk for one in released])
+    links.update(activity=None, state=EventLink.State.SEEN, is_marked=False)
+    links.filter(pk=link.pk).update(is_marked=True)
+    try:
+        gateway.delete_event(event_id=link.event_id, etag=link.etag, send_updates="all" if tells else "none")
+    except (errors.NoAnswer, errors.AnswerUnreadable):
+        raise  # Whether it was done is not known.
+    except errors.GoogleError:
+        EventLink.objects.bulk_update(released, ["activity", "state", "is_marked"])
+        raise
+    links.delete()
 
 
 def _links_of(activity: Activity) -> QuerySet[EventLink]:

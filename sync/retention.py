@@ -21,11 +21,12 @@ def erase_deleted(*, now: datetime) -> int:
     """
     # Google may still hold the event: without its link it would come back as a new activity.
     of_row = EventLink.objects.filter(activity=OuterRef("pk"))
+    going_on = Activity.every.filter(is_series=True, deleted_at=None)
     of_series = EventLink.objects.filter(
-        activity__series=OuterRef("series"), activity__is_series=True, state__in=EventLink.HOLDING
+        activity__in=going_on, activity__series=OuterRef("series"), state__in=EventLink.HOLDING
     )
     # An occurrence is in Google with its series until a link of its own says that it is gone: erased before that, its
-    # deletion would never be sent.
+    # deletion would never be sent. That of a whole series is the head's to send.
     held_with_series = Q(is_series=False) & Exists(of_series) & ~Exists(of_row.filter(state=EventLink.State.DETACHED))
     held = Q(Exists(of_row.filter(state__in=EventLink.HOLDING))) | held_with_series
     gone = Activity.every.to_be_erased(now=now).exclude(held).order_by("is_series", "pk")

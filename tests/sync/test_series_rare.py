@@ -172,20 +172,30 @@ def test_a_frozen_series_is_removed_as_a_whole_and_returns_as_a_whole(google, an
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R4", "R15")
-def test_a_frozen_series_that_google_does_not_remove_goes_on_where_it_was(google, anna, annas):
+@pytest.mark.rule("R4", "R15", "R13")
+@pytest.mark.parametrize(
+    ("fault", "left"),
+    [
+        ({"status": 403, "reason": "forbidden"}, 5),
+        ({"status": 503, "times": 20}, 5),
+        ({"kind": "timeout", "when": "after", "seconds": 0, "times": 20}, 0),
+    ],
+)
+def test_a_frozen_series_whose_removal_fails_is_in_google_once(google, anna, annas, fault, left):
     make_here(anna)
     synchronize(annas)
     change(occurrence("2027-03-22"), anna, location="Garden")
     synchronize(annas)
     freeze(anna, annas)
-    google.fail(status=403, reason="forbidden", method="DELETE", times=1)
+    google.fail(**fault, method="DELETE")
 
     with pytest.raises(removal.UnableToRemove):
         removal.remove_from_google(activity=occurrence("2027-03-22"), profile=anna, now=timezone.now())
 
-    SyncedCalendar.objects.update(sync_token="")
+    assert len(there(google)) == left
+    google.faults.clear()
     thaw(anna, annas)
+    assert {row.status for row in Activity.objects.all()} == {"not_started"}
     assert len(there(google)) == 5
     assert Activity.objects.count() == 5
     assert_same(google, anna)
