@@ -22,7 +22,7 @@ State = EventLink.State
 class Explanation:
     """How an activity stands in one person's Google Calendar. `tone` is a tone of the design."""
 
-    state: str  # in_google, pending, frozen, parked, not_in_google, gone, not_connected, not_set_up
+    state: str  # in_google, pending, leaving, frozen, parked, not_in_google, gone, not_connected, not_set_up
     title: str
     tone: str
     reasons: list[Reason] = field(default_factory=list)
@@ -54,7 +54,10 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     found.synchronized_at = link.settled_at if link else None
     found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
     found.conflicts = list(
-        conflicts.unresolved(profile).filter(activity__in=[activity, whole_of(activity)]).order_by("-id")
+        conflicts.unresolved(profile)
+        .filter(activity__in=[activity, whole_of(activity)])
+        .select_related("activity")
+        .order_by("-id")
     )
     return found
 
@@ -107,7 +110,7 @@ def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: lis
     if link.state == State.INSERTING:
         return Explanation("pending", "On its way to Google", "open", next_step="The next session completes it.")
     if is_gone and is_mine and not was_gone:
-        return Explanation("pending", "Leaving Google", "open", next_step="The next session removes the event.")
+        return Explanation("leaving", "Leaving Google", "open", next_step="The next session removes the event.")
     return Explanation("in_google", "In Google", "good")
 
 
@@ -134,7 +137,8 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
         reasons.append(Reason(False, f"It is {_status_word(activity)}.", "R14", "Set it back, and it is sent."))
     unmet = first_unmet(reasons)
     if unmet:
-        return Explanation("not_in_google", "Not in Google", "final", next_step=unmet.next_step)
+        others = next((reason for reason in reasons if reason.rule == "R5" and not reason.met), unmet)
+        return Explanation("not_in_google", "Not in Google", "final", next_step=others.next_step)
     return Explanation("pending", "Not in Google yet", "open", next_step="The next session adds it.")
 
 

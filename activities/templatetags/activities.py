@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from django import template
@@ -62,7 +62,7 @@ def tag_icon(tag: Tag) -> str:
 def starts(activity: Activity) -> str:
     """Start for a table: “Mon 9 Mar, 09:00”, or “Tue 10 Mar, all day”. In the reader's zone."""
     if activity.all_day and activity.start_date:
-        return _("%(day)s, all day") % {"day": formats.date_format(activity.start_date, "D j M")}
+        return _("%(day)s, all day") % {"day": _day(activity.start_date)}
     return _day_and_time(timezone.localtime(activity.start))
 
 
@@ -70,14 +70,18 @@ def starts(activity: Activity) -> str:
 def ends(activity: Activity) -> str:
     """Due for a table: the time alone when it is the same day. In the reader's zone."""
     if activity.all_day and activity.due_date:
-        return formats.date_format(activity.due_date, "D j M")
+        return _day(activity.due_date)
     start, due = timezone.localtime(activity.start), timezone.localtime(activity.due)
     return formats.date_format(due, "H:i") if start.date() == due.date() else _day_and_time(due)
 
 
 def _day_and_time(moment: datetime) -> str:
-    year = "" if moment.year == timezone.localtime().year else " Y"
-    return formats.date_format(moment, f"D j M{year}, H:i")
+    return f"{_day(moment.date())}, {formats.date_format(moment, 'H:i')}"
+
+
+def _day(on: date) -> str:
+    year = "" if on.year == timezone.localdate().year else " Y"
+    return formats.date_format(on, f"D j M{year}")
 
 
 @register.filter

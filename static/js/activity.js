@@ -51,14 +51,17 @@
     const boxes = [...form.querySelectorAll("input[name=weekdays]")];
     const firstDay = () => parse(field("all_day").checked ? field("start_date").value : field("start").value.slice(0, 10), "T00:00");
     const weekdayOf = (time) => (new Date(time).getUTCDay() + 6) % 7;
-    let followed = firstDay();
+    const scopes = form.elements.namedItem("scope");
+    const isOfOne = () => Boolean(scopes?.[0].checked);
+    const startedWith = firstDay();
+    let followed = startedWith;
     const chosen = () => boxes.filter((box) => box.checked).map((box) => Number(box.value));
+    const isFollowing = (days) => days.length === 1 && days[0] === weekdayOf(followed);
     const keepInStep = () => {
-      const first = firstDay();
+      const first = isOfOne() ? startedWith : firstDay(); // One occurrence on another day leaves the repetition alone.
       if (Number.isNaN(first)) return;
       const days = chosen();
-      const follows = !days.length || (days.length === 1 && days[0] === weekdayOf(followed));
-      if (repeat.value === "weekly" && follows) {
+      if (repeat.value === "weekly" && (!days.length || isFollowing(days))) {
         for (const box of boxes) box.checked = Number(box.value) === weekdayOf(first);
       }
       followed = first;
@@ -73,9 +76,10 @@
     keepInStep();
 
     /* How it repeats is nothing of one occurrence: with another rule, Save is for more. */
-    const scopes = form.elements.namedItem("scope");
     if (scopes) {
-      const rule = () => ["repeat", "every", "ends", "until", "count"].map((name) => field(name).value).join() + chosen();
+      for (const scope of scopes) scope.addEventListener("change", keepInStep);
+      const days = () => (isFollowing(chosen()) ? "that of the start" : chosen());
+      const rule = () => ["repeat", "every", "ends", "until", "count"].map((name) => field(name).value).join() + days();
       const [one, following] = scopes;
       const sameRule = rule();
       form.addEventListener("change", () => {
@@ -83,6 +87,7 @@
         if (isOfMore && one.checked) following.checked = true;
         if (!isOfMore && one.disabled) one.checked = true;
         one.disabled = isOfMore;
+        if (isFollowing(chosen())) keepInStep();
       });
     }
 

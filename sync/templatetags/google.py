@@ -28,14 +28,16 @@ PANEL_ICONS = {
     "frozen": "frozen",
     "parked": "alert",
     "pending": "clock",
+    "leaving": "clock",
 }
 QUESTIONS = {
     "in_google": gettext_lazy("Why is this in Google?"),
     "pending": gettext_lazy("Why does this go to Google?"),
+    "leaving": gettext_lazy("Why does this leave Google?"),
     "frozen": gettext_lazy("Why does nothing flow?"),
     "parked": gettext_lazy("Why could it not be synchronized?"),
 }
-CAN_SYNCHRONIZE = {"in_google", "frozen", "parked", "pending"}
+CAN_SYNCHRONIZE = {"in_google", "frozen", "parked", "pending", "leaving"}
 
 
 @register.inclusion_tag("sync/_google_panel.html", takes_context=True)

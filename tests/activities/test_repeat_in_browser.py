@@ -114,6 +114,42 @@ def test_a_weekly_meeting_from_the_first_to_the_last(open_page, anna, width, sch
     assert subjects() == ["Stand-up", "Planning", "Planning"]
 
 
+def test_one_occurrence_moves_to_another_day_and_its_series_does_not(open_page, anna):  # noqa: F811
+    page = open_page("/activities/new/?start=2026-03-09T09:00")
+    page.get_by_label("Subject").fill("Stand-up")
+    page.get_by_label("Repeat", exact=True).select_option("weekly")
+    page.get_by_label("Ends").select_option("after")
+    page.get_by_label("How many times").fill("3")
+    save(page)
+    page.get_by_role("link", name="All occurrences").click()
+    page.get_by_role("link", name="Stand-up").nth(1).click()
+    start = page.get_by_label("Start", exact=True)
+
+    start.fill("2026-03-17T09:00")
+    start.blur()
+
+    monday, tuesday = (page.get_by_role("checkbox", name=day, exact=True) for day in ("Mon", "Tue"))
+    expect(chosen(page, "This one")).to_be_checked()
+    expect(chosen(page, "This one")).to_be_enabled()
+    expect(monday).to_be_checked()
+    chosen(page, "All").check()  # Of all of them the day of the week moves along.
+    expect(tuesday).to_be_checked()
+    expect(monday).not_to_be_checked()
+    chosen(page, "This one").check()
+    expect(monday).to_be_checked()
+    expect(tuesday).not_to_be_checked()
+    save(page)
+    assert [start.day for start in Activity.objects.order_by("start").values_list("start", flat=True)] == [9, 17, 23]
+
+    page.get_by_role("link", name="All occurrences").click()
+    page.get_by_role("link", name="Stand-up").first.click()
+    chosen(page, "All").check()
+    page.get_by_label("Start", exact=True).fill("2026-03-11T09:00")
+    save(page)
+    expect(page.get_by_text("Every week on Wednesday, 3 times", exact=True)).to_be_visible()
+    assert [start.day for start in Activity.objects.order_by("start").values_list("start", flat=True)] == [11, 17, 25]
+
+
 def test_without_a_script_everything_stands_there_and_works(open_page, anna):  # noqa: F811
     page = open_page("/activities/new/?start=2026-03-09T09:00", java_script_enabled=False)
     page.get_by_label("Subject").fill("Stand-up")

@@ -188,6 +188,17 @@ def test_every_column_sorts_both_ways(anna, boris, client_of_anna, column):
     assert (up, down) == ([str(early), str(late)], [str(late), str(early)])
 
 
+def test_a_day_of_another_year_says_its_year(anna, client_of_anna):
+    make_activity(by=anna, days=(date(2026, 11, 26), date(2026, 11, 27)))
+    make_activity(by=anna, days=(date(2027, 11, 26), date(2027, 11, 27)))
+
+    shown = client_of_anna.get("/activities/?view=list&period=any").content.decode()
+
+    assert "Thu 26 Nov, all day" in shown
+    assert "Fri 26 Nov 2027, all day" in shown
+    assert "Sat 27 Nov 2027" in shown
+
+
 def test_fifty_rows_a_page(anna, client_of_anna):
     for number in range(53):
         make_activity(by=anna, subject=f"{number:02}", start=MONDAY_NINE + timedelta(minutes=number))

@@ -20,6 +20,7 @@ from sync.models import EventLink, SyncedCalendar
 from sync.pretending import PretendGoogle
 from tests.factories import make_activity, make_tag, make_user
 from tests.google import connect, sync_tag, synchronize, timed
+from tests.sync.pages import make_calendar
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.rule("R21")]
 
@@ -71,7 +72,7 @@ def test_from_pending_over_frozen_to_gone_and_back(google, annas, activity, anna
 
     set_status(activity, anna, "canceled")
     found = said(activity, anna)
-    assert (found.state, found.title, unmet(found)) == ("pending", "Leaving Google", ["It is Canceled."])
+    assert (found.state, found.title, unmet(found)) == ("leaving", "Leaving Google", ["It is Canceled."])
     assert found.next_step == "The next session removes the event."
     synchronize(annas)
     found = said(activity, anna)
@@ -105,6 +106,17 @@ def test_what_could_not_be_synchronized_says_so_with_the_next_step(google, annas
     assert EventLink.objects.get().retry_at
     assert (found.state, found.title) == ("parked", "Could not be synchronized")
     assert "Retry tries at once" in found.next_step
+
+
+@pytest.mark.rule("R5")
+def test_of_what_a_colleague_organizes_the_next_step_is_theirs(annas, activity):
+    boris = make_user("boris").profile
+    make_calendar(boris)
+
+    found = said(activity, boris)
+
+    assert unmet(found) == ["It carries no private tag of yours.", "Its Organizer is Anna."]
+    assert found.next_step == "It is sent by the synchronization of Anna."
 
 
 def test_never_sent_because_it_is_canceled(annas, activity, anna):

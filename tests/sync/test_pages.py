@@ -357,6 +357,24 @@ def test_an_item_links_to_its_activity_only_for_those_who_may_open_it(page, anna
     assert f"/activities/{closed.pk}/" not in shown
 
 
+@pytest.mark.rule("R15", "R19")
+def test_a_problem_names_the_day_of_its_occurrence_and_nothing_else_was_to_do(page, anna):
+    start = datetime(2099, 3, 9, tzinfo=UTC)
+    head = series.create(
+        by=anna, subject="Fair", lines=["RRULE:FREQ=YEARLY;COUNT=2"], now=start, start=start,
+        due=start + timedelta(minutes=30), time_zone="Europe/Berlin",
+    )  # fmt: skip
+    session = make_session(make_calendar(anna), status=SyncSession.Status.WITH_PROBLEMS)
+    make_outcome(
+        session, item="Fair", activity=head.series.occurrences.first(), reason="Google refuses it.", rule="R19"
+    )
+
+    shown = text(page.get(f"{SESSIONS}{session.pk}/"))
+
+    assert "<strong>Fair, Mon 9 Mar 2099, 01:00.</strong> Google refuses it." in shown
+    assert "Nothing else was to do." in shown
+
+
 @pytest.mark.rule("R15")
 def test_a_session_tells_a_series_from_its_occurrences_and_says_how_it_repeats(page, anna):
     start = datetime(2026, 3, 9, 8, tzinfo=UTC)
