@@ -16,18 +16,6 @@ from sync.models import SyncOutcome
 from sync.run import Run
 
 
-def forget_which_version_was_seen(patch: pytest.MonkeyPatch) -> None:
-    """A write without If-Match, as if nobody had edited the event meanwhile (R12)."""
-    really = CalendarGateway._request
-
-    def request(gateway: CalendarGateway, call: Any) -> Any:
-        made = really(gateway, call)
-        made.headers.pop("If-Match", None)
-        return made
-
-    patch.setattr(CalendarGateway, "_request", request)
-
-
 def forget_what_both_sides_agreed_on(patch: pytest.MonkeyPatch) -> None:
     """Without a base every difference is a conflict, and what a person took back returns (R11)."""
     patch.setattr(store, "base_of", lambda _data: None)
@@ -71,7 +59,6 @@ def tell_everybody_everything(patch: pytest.MonkeyPatch) -> None:
 
 
 ALL: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
-    forget_which_version_was_seen,
     forget_what_both_sides_agreed_on,
     choose_another_id_for_each_insert,
     send_users_alone_as_guests,
