@@ -196,7 +196,7 @@ def _resume_links(account: ExternalAccount) -> None:
     Without an event there was no answer to the insertion yet; a cancelled one was gone already. What was frozen is
     frozen again by the next session, which looks at them all.
     """
-    cancelled = Q(event__status="cancelled") | Q(event_id__startswith="left_")
+    cancelled = Q(event__status="cancelled") | Q(event_id__startswith=EventLink.LEFT)
     state = Case(
         When(cancelled, then=Value(EventLink.State.DETACHED)),
         When(event={}, then=Value(EventLink.State.INSERTING)),

@@ -1,4 +1,4 @@
-"""One item after the other: what was decided about a link or an activity is done in Google and here (R12, R13, R19)."""
+"""One item, a conversation: what was decided about a link or an activity is done in Google and here (R12, R13, R19)."""
 
 from __future__ import annotations
 
@@ -92,11 +92,15 @@ def _bring_marked_together(run: Run, looked_at: _LookedAt) -> bool:
     looked_at.links.update(link.pk for link in links)
     looked_at.marks.update(mark.row.pk for mark in activities)
     run.session.items_total += len(links) + len(activities)
-    # The new part of a series goes out before the old one is cut off, so that no occurrence is missing meanwhile (R15).
-    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in activities if mark.is_new_series])
-    if not run.unavailable:
-        lanes.carry_out(run, _in_order(run, links, [mark for mark in activities if not mark.is_new_series]))
+    _carry_out(run, links, activities)
     return bool(links or activities)
+
+
+def _carry_out(run: Run, links: list[store.Marked], marks: list[store.MarkedActivity]) -> None:
+    """The new part of a series goes out before the old one is cut off: no occurrence is missing meanwhile (R15)."""
+    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in marks if mark.is_new_series])
+    if not run.unavailable:
+        lanes.carry_out(run, _in_order(run, links, [mark for mark in marks if not mark.is_new_series]))
 
 
 def _in_order(run: Run, links: list[store.Marked], marks: list[store.MarkedActivity]) -> list[Item]:
@@ -116,10 +120,7 @@ def look_at(run: Run, *, links: Iterable[int], activities: Iterable[ActivityMark
         {*links, *(link.pk for link in store.marked_links(run))},
         {mark.row.pk for mark in store.marked_activities(run)},
     )
-    marks = store.in_lanes(run, activities)
-    lanes.carry_out(run, [_item_of_activity(run, mark) for mark in marks if mark.is_new_series])
-    rest = [mark for mark in marks if not mark.is_new_series]
-    lanes.carry_out(run, _in_order(run, store.links_to_look_at(run, links), rest))
+    _carry_out(run, store.links_to_look_at(run, links), store.in_lanes(run, activities))
     for _round in range(ROUNDS):
         if not _bring_marked_together(run, waiting):
             break

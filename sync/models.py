@@ -142,6 +142,8 @@ class EventLink(models.Model):
     # Google holds the event, or may: a frozen one is still linked; what is gone or forgotten binds nobody.
     HOLDING = (State.LINKED, State.INSERTING, State.FROZEN)
 
+    LEFT = "left_"  # How the id begins that stands for no event: what left its series has none (R15).
+
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="links")
     google_calendar_id = models.CharField(max_length=254, default="primary")
     event_id = models.CharField(max_length=1024)

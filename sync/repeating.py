@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -296,11 +296,9 @@ def put_rule(activity: Activity, when: Repeating) -> None:
     """Let the head of a series repeat like this; the series is made with its first rule. The head is not saved."""
     row = activity.series or Series()
     row.recurrence = list(when.lines)
-    if isinstance(when.first, Days):
-        row.time_zone = activity.time_zone
-        row.first_start = datetime.combine(when.first.first, datetime.min.time(), tzinfo=UTC)
-    else:
-        row.time_zone, row.first_start = when.first.time_zone, when.first.start
+    pattern = store.pattern_of(when)
+    row.first_start = series.original_of(pattern.first)
+    row.time_zone = activity.time_zone if isinstance(when.first, Days) else pattern.time_zone
     row.save()
     activity.series, activity.is_series = row, True
 
@@ -369,9 +367,7 @@ def _begins(whole: EventLink) -> datetime:
 def _begins_event(run: Run, link: EventLink) -> datetime:
     when = mapping.when_of(link.event, default_zone=run.default_zone)
     first = when.first if isinstance(when, Repeating) else when
-    if isinstance(first, Days):
-        return datetime.combine(first.first, datetime.min.time(), tzinfo=UTC)
-    return first.start
+    return series.original_of(first.first if isinstance(first, Days) else first.start)
 
 
 def _take_over_single_invitations(run: Run, link: EventLink, head: Activity) -> None:
@@ -415,7 +411,6 @@ FOLLOWED = (
 )  # fmt: skip
 FOLLOWED_BY_ALL = ("organizer", "show_in_calendar")
 OF_PEOPLE = ("response", "displayed", "address", "reminder_minutes")
-WHEN = ("start", "due", "all_day", "start_date", "due_date", "time_zone")
 
 
 @dataclass(frozen=True)
@@ -433,8 +428,9 @@ def _state_of(head_id: int) -> _Head | None:
     if head is None:
         return None
     return _Head(
-        columns={name: getattr(head, name) for name in (*FOLLOWED, *WHEN, "status", "deleted_at", "show_in_calendar")}
-        | {"organizer": head.organizer_id},
+        columns={name: getattr(head, name) for name in (*FOLLOWED, "status", "deleted_at", "show_in_calendar")}
+        | {"organizer": head.organizer_id}
+        | series.when_columns(head),
         pattern=series.pattern_of(head),
         people={one["profile_id"]: one for one in head.participants.values("profile_id", *OF_PEOPLE)},
         tags=frozenset(head.tags.values_list("pk", flat=True)),
@@ -472,7 +468,7 @@ def _follow(run: Run, head: Activity, before: _Head, after: _Head) -> None:
     _follow_people(head, before, after, plain=plain, every=every)
     if added := after.tags - before.tags:
         series.put_tags(head, tags=added)
-    if changed & set(WHEN) or before.pattern != after.pattern:
+    if changed & series.when_columns(head).keys() or before.pattern != after.pattern:
         _re_place(run, head, before)
 
 
@@ -543,7 +539,7 @@ def leave(head: Activity, dropped: Iterable[Activity]) -> None:
             EventLink(
                 calendar_id=calendar,
                 google_calendar_id=google_calendar_id,
-                event_id=f"left_{activity.uid.hex}",
+                event_id=f"{EventLink.LEFT}{activity.uid.hex}",
                 activity=activity,
                 state=State.DETACHED,
                 event={"status": "cancelled"},
