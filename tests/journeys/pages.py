@@ -52,6 +52,8 @@ class Colleague:
         """Look at a page: nothing may stick out sideways. Keeps a picture of it if pictures are wanted."""
         page = page or self.page
         window = page.viewport_size or DESKTOP
+        page.wait_for_load_state()  # A link just clicked: for a moment there is no document at all.
+        page.wait_for_function("document.documentElement !== null")
         assert page.evaluate("document.documentElement.scrollWidth") <= window["width"], f"{name} scrolls sideways"
         if self._folder:
             page.wait_for_load_state("networkidle")
