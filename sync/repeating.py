@@ -411,6 +411,7 @@ FOLLOWED = (
 )  # fmt: skip
 FOLLOWED_BY_ALL = ("organizer", "show_in_calendar")
 OF_PEOPLE = ("response", "displayed", "address", "reminder_minutes")
+SHOWN_BY_EXCEPTIONS = ("response", "reminder_minutes")  # Google's exceptions say by themselves what they have.
 
 
 @dataclass(frozen=True)
@@ -503,9 +504,9 @@ def _follow_people(
         if before.people[pk] == after.people[pk]:
             continue
         old = {name: before.people[pk][name] for name in OF_PEOPLE}
-        response = {"response": old.pop("response")}
+        of_this_copy = {name: old.pop(name) for name in SHOWN_BY_EXCEPTIONS}
         series.follow_participant(head, profile_id=pk, before=old, rows=every)
-        series.follow_participant(head, profile_id=pk, before=response, rows=plain)
+        series.follow_participant(head, profile_id=pk, before=of_this_copy, rows=plain)
 
 
 def _re_place(run: Run, head: Activity, before: _Head) -> None:

@@ -33,6 +33,9 @@ class Sight:
     google: dict[Place, str]
     cancelled: set[tuple[str, str]]  # Calendar and id of each event that is.
     outsiders: dict[tuple[str, str], dict[str, dict[str, Any]]]  # Entries of guests who are no users, by event.
+    # When occurrences take place that are where their series says.
+    of_series_here: dict[Place, str]
+    of_series_there: dict[Place, str]
 
 
 @dataclass
@@ -63,8 +66,10 @@ class Ledger:
         self._assert_conflicts_are_real()
         before, self._before = self._before, self._look()
         now = self._before
-        self.gone += [(HERE, value, f"in {place}") for place, value in _lost(before.here, now.here)]
-        self.gone += [(GOOGLE, value, f"in {place}") for place, value in _lost(before.google, now.google)]
+        lost_here = _lost(before.here, now.here | now.of_series_here)
+        lost_there = _lost(before.google, now.google | now.of_series_there)
+        self.gone += [(HERE, value, f"in {place}") for place, value in lost_here]
+        self.gone += [(GOOGLE, value, f"in {place}") for place, value in lost_there]
         ended = now.cancelled - before.cancelled
         self.gone += [
             (GOOGLE, value, f"canceled with {place}") for place, value in before.google.items() if place[:2] in ended
@@ -117,7 +122,8 @@ class Ledger:
             assert done.count() > 1, f"{mail} in the first session of {account}"
 
     def _look(self) -> Sight:
-        sight = Sight(here=_values_here(), google={}, cancelled=set(), outsiders={})
+        here, of_series = _values_here()
+        sight = Sight(here=here, google={}, cancelled=set(), outsiders={}, of_series_here=of_series, of_series_there={})
         for account in self.google.accounts:
             for row in list(self.google.store.table(account.email).ordered):
                 if not row.organized_here:
@@ -125,16 +131,17 @@ class Ledger:
                 event = (row.calendar_id, row.id)
                 body = row.body
                 sight.google |= {(*event, name): body[key] for name, key in TEXTS.items() if body.get(key)}
-                if body["start"] != body.get("originalStartTime"):  # Else it is where its series says.
-                    sight.google[(*event, "when")] = _start_text(body["start"])
+                is_of_series = body["start"] == body.get("originalStartTime")
+                times = sight.of_series_there if is_of_series else sight.google
+                times[(*event, "when")] = _start_text(body["start"])
                 if row.cancelled:
                     sight.cancelled.add(event)
                 entries = {entry["email"]: dict(entry) for entry in body.get("attendees", [])}
                 outsiders = {email: entry for email, entry in entries.items() if email not in self.users}
                 if outsiders:
                     sight.outsiders[event] = outsiders
-        self.seen[HERE].update(sight.here.values())
-        self.seen[GOOGLE].update(sight.google.values())
+        self.seen[HERE].update(sight.here.values(), sight.of_series_here.values())
+        self.seen[GOOGLE].update(sight.google.values(), sight.of_series_there.values())
         return sight
 
 
@@ -142,9 +149,14 @@ def _lost(before: dict[Place, str], now: dict[Place, str]) -> list[tuple[Place, 
     return [(place, value) for place, value in before.items() if now.get(place) != value]
 
 
-def _values_here() -> dict[Place, str]:
-    """Return what our rows hold; of an occurrence only what differs from its series, which has the rest."""
+def _values_here() -> tuple[dict[Place, str], dict[Place, str]]:
+    """
+    Return what our rows hold; of an occurrence only what differs from its series, which has the rest.
+
+    Beside it, the times that are no occurrence's own.
+    """
     values: dict[Place, str] = {}
+    of_series: dict[Place, str] = {}
     columns = ("pk", "is_series", "series_id", "original_start", "start", "start_date", *TEXTS)
     rows = list(Activity.every.order_by("-is_series").values_list(*columns))
     heads = {series: texts for _pk, is_series, series, _original, _start, _day, *texts in rows if is_series}
@@ -153,9 +165,9 @@ def _values_here() -> dict[Place, str]:
         common = heads.get(series, []) if is_occurrence else [""] * len(texts)
         own = [text if text != shared else "" for text, shared in zip(texts, common, strict=True)]
         values |= {(pk, name): text for name, text in zip(TEXTS, own, strict=True) if text}
-        if not is_occurrence or (original != start if day is None else original.date() != day):
-            values[pk, "when"] = day.isoformat() if day else _minute(start)
-    return values
+        is_own = not is_occurrence or (original != start if day is None else original.date() != day)
+        (values if is_own else of_series)[pk, "when"] = day.isoformat() if day else _minute(start)
+    return values, of_series
 
 
 def _start_text(start: dict[str, str]) -> str:
