@@ -215,10 +215,28 @@ def _look_afresh(run: Run, link: EventLink) -> Conversation:
     :raises CalendarGone: if it is not.
     """
     try:
-        store.observe_event(run, link, (yield Call("get", event_id=link.event_id)))
+        event = yield Call("get", event_id=link.event_id)
+        store.observe_event(run, link, event)
+        is_gone = mapping.facts_of(event).is_cancelled
     except errors.EventGone:
         run.gateway.list_events(page_size=1, time_min=run.now.isoformat())
         store.observe_gone(run, link)
+        is_gone = True
+    if is_gone:
+        yield from _look_at_its_series(run, link)
+
+
+def _look_at_its_series(run: Run, link: EventLink) -> Conversation:
+    """An occurrence that is gone may have gone with its day: its series was moved in this very moment (R15)."""
+    whole = repeating.link_of_head(run, link.activity) if link.activity and link.activity.original_start else None
+    if whole is None:
+        return
+    try:
+        series = yield Call("get", event_id=whole.event_id)
+    except errors.EventGone:
+        return  # It went with its series, which the next session finds.
+    if series.get("etag") != whole.etag:
+        store.observe_event(run, whole, series)
 
 
 def _bring_once(run: Run, link: EventLink) -> Step:
@@ -466,11 +484,16 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
     """
     Open the next incarnation, unless somebody has just brought the event back themselves (R13).
 
-    An occurrence keeps its id for ever: there the event is confirmed again, as the activity is now.
+    An occurrence keeps its id for ever: there the event is confirmed again, as the activity is now. One that Google
+    knows by no name any more went with its day, and is found anew in its series; it is never an event of its own (R15).
     """
     event = yield from _event_now(pair)
     if event is not None and not mapping.facts_of(event).is_cancelled:
         writing.relink(run, pair, event)
+        return
+    if event is None and pair.activity.original_start and repeating.link_of_head(run, pair.activity):
+        yield from _look_at_its_series(run, pair.link)
+        repeating.let_go(run, pair.link)
         return
     if event is not None and pair.facts.series_event_id:
         patch = {name: getattr(pair.here.now, name) for name in core.MERGED}

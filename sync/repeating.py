@@ -8,6 +8,7 @@ takes on, its occurrences follow. An occurrence is linked by itself only where i
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -285,8 +286,15 @@ def _unmark(link: EventLink) -> None:
 
 
 def _mark(run: Run, activities: Iterable[int]) -> None:
-    rows = [ActivityMark(calendar=run.calendar, activity_id=pk) for pk in activities]
-    ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    """Let occurrences be looked at, also those that are being looked at: their mark must not be taken off for it."""
+    mark = 1 + secrets.randbelow(2**31 - 1)
+    ActivityMark.objects.bulk_create(
+        [ActivityMark(calendar=run.calendar, activity_id=pk, mark=mark) for pk in activities],
+        update_conflicts=True,
+        unique_fields=["calendar", "activity"],
+        update_fields=["mark"],
+        batch_size=1000,
+    )
 
 
 # --- Series that come in -----------------------------------------------------------------------------------------

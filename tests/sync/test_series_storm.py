@@ -5,21 +5,28 @@ from __future__ import annotations
 import pytest
 
 from accounts.models import Profile
+from activities.models import Activity
 from google_emulator import Emulator
 from sync.models import SyncedCalendar
 from tests.factories import make_user
-from tests.google import connect, synchronize
+from tests.google import connect, synchronize, timed
 from tests.sync.helpers import assert_quiet, change
 from tests.sync.test_repeating import (
     ANNA,
     ZONE,
     assert_same,
+    at,
+    begins,
     instance,
     make_there,
     occurrence,
+    there,
 )
 
 pytestmark = pytest.mark.django_db(transaction=True)
+MOVED = timed("2027-03-08T12:30:00", "2027-03-08T13:30:00", ZONE)
+DAYS = {side: {"date": day, "dateTime": None, "timeZone": None}
+        for side, day in (("start", "2027-03-08"), ("end", "2027-03-09"))}  # fmt: skip
 POPUP = {"useDefault": False, "overrides": [{"method": "popup", "minutes": 5}]}
 
 
@@ -31,6 +38,15 @@ def anna() -> Profile:
 @pytest.fixture
 def annas(google: Emulator, anna: Profile) -> SyncedCalendar:
     return connect(google, anna.user)
+
+
+def starts_here() -> list[str]:
+    """Return when everything begins, days or moments in UTC, by their text."""
+    return sorted(str(row.start_date or row.start) for row in Activity.objects.present().exclude(status="canceled"))
+
+
+def starts_there(google: Emulator) -> list[str]:
+    return sorted(event["start"].get("date") or str(begins(event)) for event in there(google))
 
 
 @pytest.mark.rule("R15", "R10")
@@ -48,4 +64,29 @@ def test_a_reminder_of_all_set_in_google_is_none_of_its_exceptions(google, anna,
     assert occurrence("2027-03-22").participants.get(profile=anna).reminder_minutes is None
     assert occurrence("2027-03-15").participants.get(profile=anna).reminder_minutes == 5
     assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R13", "R12")
+@pytest.mark.parametrize("is_known", [False, True], ids=["a new exception", "an exception"])
+@pytest.mark.parametrize("moved", [MOVED, DAYS], ids=["to another time", "to whole days"])
+def test_an_occurrence_whose_series_moves_under_our_write_is_no_event_of_its_own(google, anna, annas, is_known, moved):
+    """Google knows it by no name any more, although nobody deleted it: its series is looked at first."""
+    master = make_there(google)
+    synchronize(annas)
+    if is_known:
+        change(occurrence("2027-03-22"), anna, location="Garden")
+        synchronize(annas)
+    change(occurrence("2027-03-22"), anna, start=at("2027-03-23", "15:00"), due=at("2027-03-23", "16:00"))
+    google.interject(lambda: google.person(ANNA).edit(master["id"], moved), method="PATCH")
+
+    for _round in range(3):
+        synchronize(annas)
+
+    assert len(google.person(ANNA).events(expand=True)) == 5
+    assert [event for event in google.person(ANNA).events() if "recurringEventId" not in event] == [
+        google.person(ANNA).event(master["id"])
+    ]
+    assert starts_here() == starts_there(google)
+    assert [row["summary"] for row in there(google) if row["start"].get("dateTime") == "2027-03-23T15:00:00+01:00"]
     assert_quiet(google, annas)

@@ -122,12 +122,16 @@ class Journey(RuleBasedStateMachine):
     # After the storm
 
     def teardown(self) -> None:
+        log = self.world.log
+        failed = sys.exc_info()[1]
         try:
-            if sys.exc_info()[0] is None:
+            if failed is None:
                 self.world.calm(thaws=self.thaws)
                 checks.assert_all(self.world)
+            else:
+                failed.add_note("\n".join(log))
         except BaseException as error:
-            error.add_note("\n".join(self.world.log))
+            error.add_note("\n".join(log))
             raise
         finally:
             self.world.close()

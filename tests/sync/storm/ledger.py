@@ -50,12 +50,14 @@ class Ledger:
     conflicts_seen: int = 0
 
     def __post_init__(self) -> None:
-        self._before = self._look()
+        self.accept()
 
-    def accept(self) -> None:
+    def accept(self, *, amid_session: bool = False) -> None:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
         self._before = self._look()
         self.mails_seen = len(self.google.mail)
+        if not amid_session:  # What it has sent by then, it may only be about to put into the journal.
+            self._known = {side: set(values) for side, values in self.seen.items()}
 
     def judge(self) -> None:
         """
@@ -92,8 +94,8 @@ class Ledger:
             self.conflicts_seen = outcome.pk
             if outcome.field in TEXTS:
                 words = f"{outcome.here} here, {outcome.google} in Google is no conflict"
-                assert outcome.google not in self.seen[HERE] or not outcome.google, words
-                assert outcome.here not in self.seen[GOOGLE] or not outcome.here, words
+                assert outcome.google not in self._known[HERE] or not outcome.google, words
+                assert outcome.here not in self._known[GOOGLE] or not outcome.here, words
 
     def _assert_outsiders_untouched(self, before: Sight, now: Sight) -> None:
         for event, entries in before.outsiders.items():
@@ -129,13 +131,14 @@ class Ledger:
                 if not row.organized_here:
                     continue
                 event = (row.calendar_id, row.id)
+                if row.cancelled:  # What it held went when it was.
+                    sight.cancelled.add(event)
+                    continue
                 body = row.body
                 sight.google |= {(*event, name): body[key] for name, key in TEXTS.items() if body.get(key)}
                 is_of_series = body["start"] == body.get("originalStartTime")
                 times = sight.of_series_there if is_of_series else sight.google
                 times[(*event, "when")] = _start_text(body["start"])
-                if row.cancelled:
-                    sight.cancelled.add(event)
                 entries = {entry["email"]: dict(entry) for entry in body.get("attendees", [])}
                 outsiders = {email: entry for email, entry in entries.items() if email not in self.users}
                 if outsiders:

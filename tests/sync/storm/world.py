@@ -155,7 +155,7 @@ class World:
         self.ledger.judge()
         self.say("  meanwhile:")
         act()
-        self.ledger.accept()
+        self.ledger.accept(amid_session=True)
 
     def confirm(self, name: str) -> None:
         """Let the removals happen that a session of theirs stopped before (R14)."""
