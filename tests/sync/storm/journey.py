@@ -122,10 +122,13 @@ class Journey(RuleBasedStateMachine):
     # After the storm
 
     def teardown(self) -> None:
+        failed = sys.exc_info()[1]
         try:
-            if sys.exc_info()[0] is None:
+            if failed is None:
                 self.world.calm(thaws=self.thaws)
                 checks.assert_all(self.world)
+            else:
+                failed.add_note("\n".join(self.world.log))
         except BaseException as error:
             error.add_note("\n".join(self.world.log))
             raise

@@ -48,6 +48,12 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self._before = self._look()
+        self._seen_before = self.seen
+
+    def begin(self) -> None:
+        """A session begins: what either side has held so far, none of its conflicts may call new."""
+        self.accept()
+        self._seen_before = {side: set(values) for side, values in self.seen.items()}
 
     def accept(self) -> None:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
@@ -87,8 +93,8 @@ class Ledger:
             self.conflicts_seen = outcome.pk
             if outcome.field in TEXTS:
                 words = f"{outcome.here} here, {outcome.google} in Google is no conflict"
-                assert outcome.google not in self.seen[HERE] or not outcome.google, words
-                assert outcome.here not in self.seen[GOOGLE] or not outcome.here, words
+                assert outcome.google not in self._seen_before[HERE] or not outcome.google, words
+                assert outcome.here not in self._seen_before[GOOGLE] or not outcome.here, words
 
     def _assert_outsiders_untouched(self, before: Sight, now: Sight) -> None:
         for event, entries in before.outsiders.items():
