@@ -21,17 +21,19 @@ from sync.run import LeaseLost, NotSetUp, Run
 logger = logging.getLogger(__name__)
 
 
-def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None = None) -> SyncSession:
+def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None = None) -> bool:
     """
     Bring a calendar and its owner's activities together once. The caller holds the calendar's lease by `key`.
 
     What was done stays done when Google stops answering (R20). The session then is postponed: it waits in its row, and
-    the next pass goes on. Otherwise it is finished, whatever happens.
+    the next pass goes on. Otherwise it is finished, whatever happens. In the same moment the lease ends.
+
+    Returns whether the session was there to be run: if not, the caller still holds the lease.
     """
     calendar = session.calendar
-    listed = session.outcomes.exists()  # A pass before came further than to listing.
+    listed = session.passes > 0 and session.outcomes.exists()  # A pass before came further than to listing.
     if not _begin_pass(session, now=now):
-        return session
+        return False
     status: str = SyncSession.Status.FAILED
     current: Run | None = None
     unavailable: errors.GoogleUnavailable | None = None
@@ -64,7 +66,7 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
         confirmed = current.confirmed if current else set()
         if not (unavailable and _postpone(session, unavailable, confirmed=confirmed, key=key)):
             _finish(session, status, key=key)
-    return session
+    return True
 
 
 def _begin_pass(session: SyncSession, *, now: datetime) -> bool:
@@ -143,9 +145,10 @@ def _observe(run: Run) -> None:
             store.begin_complete_read(run)
             begins_again = True
             continue
-        run.session.events_listed += len(page.get("items", []))
         store.observe_page(run, page)
-        run.show_progress()
+        if page.get("items"):
+            run.session.events_listed += len(page["items"])
+            run.show_progress()
         if not run.calendar.page_token:
             break
     if run.calendar.is_reading_completely:
@@ -218,5 +221,7 @@ def _finish(session: SyncSession, status: str, *, key: str) -> None:
         calendar.due_at = now + timedelta(minutes=settings.period_minutes) if is_automatic and settings else None
         if status != SyncSession.Status.FAILED:
             calendar.synchronized_at = now
-        calendar.save(update_fields=["due_at", "synchronized_at"])
-        SyncedCalendar.objects.release(calendar_id=calendar.pk, key=key)
+        # Not if somebody else has taken the calendar over: its times are theirs then.
+        SyncedCalendar.objects.release(
+            calendar_id=calendar.pk, key=key, due_at=calendar.due_at, synchronized_at=calendar.synchronized_at
+        )

@@ -460,8 +460,11 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
             _note_in_google(run, pair, noted)
             _note_here(run, pair, actions)
     except ChangedHere:
-        if event is not pair.link.event:  # Google has our write; its answer must not be lost.
-            store.observe_event(run, pair.link, event)
+        if event is not pair.link.event:  # Google has our write; its answer must not be lost, nor what it replaced.
+            with run.transaction():
+                store.observe_event(run, pair.link, event)
+                _journal(run, pair, [action for action in actions if _gave_way_in_google(action)])
+                _note_in_google(run, pair, noted)
         raise
     return not settle.get("revive")
 
@@ -648,6 +651,11 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
             )
         if isinstance(action, core.Hold):
             run.note(Action.PARKED, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
+
+
+def _gave_way_in_google(action: core.Action) -> bool:
+    """Whether our value has replaced Google's, which from then on nobody finds there."""
+    return isinstance(action, core.GaveWay) and action.kept is core.Side.HERE
 
 
 def _note_in_google(run: Run, pair: Pair, noted: Iterable[tuple[str, core.Action, dict[str, Any]]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -67,8 +68,9 @@ class SyncedCalendarQuerySet(models.QuerySet["SyncedCalendar"]):
         """Prolong a claim; False if it was lost to somebody else meanwhile."""
         return bool(self.filter(pk=calendar_id, lease_by=key).update(lease_until=now + LEASE))
 
-    def release(self, *, calendar_id: int, key: str) -> None:
-        self.filter(pk=calendar_id, lease_by=key).update(lease_by="", lease_until=None)
+    def release(self, *, calendar_id: int, key: str, **values: Any) -> None:
+        """End a claim, and write what else is known at its end, unless it was lost meanwhile."""
+        self.filter(pk=calendar_id, lease_by=key).update(lease_by="", lease_until=None, **values)
 
     def due(self, *, now: datetime) -> SyncedCalendarQuerySet:
         """Return the calendars whose automatic session is due, the longest waiting first."""

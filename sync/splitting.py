@@ -60,7 +60,9 @@ def former_of(run: Run, link: EventLink) -> Former | None:
     head = store.load_activity(whole.activity_id, lock=True)
     addresses = store.addresses_of(person.profile_id for person in head.participants.all())
     here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
-    base_here, base_google = store.base_of(whole.base_here), store.base_of(whole.base_google)
+    # What a guest's copy last agreed on is older than what the Organizer's session has brought here since.
+    agreed = EventLink.objects.filter(activity=head, calendar__account__profile=head.organizer_id).first() or whole
+    base_here, base_google = store.base_of(agreed.base_here), store.base_of(agreed.base_google)
     return Former(head, whole, here, base_here or here, base_google or here)
 
 

@@ -203,6 +203,8 @@ def mark_what_is_due(run: Run) -> bool:
     links = EventLink.objects.filter(calendar=calendar)
     links.filter(retry_at__lte=run.now).update(is_marked=True, mark=F("mark") + 1, retry_at=None)
     is_due = calendar.compared_at is None or calendar.compared_at <= run.now - timedelta(days=1)
+    if not (is_due or calendar.compare_all):  # What is wanted since this run took the calendar, the next one does.
+        return False
     with transaction.atomic():
         # Taken off first: a change of the settings in this very moment puts it on again, for the next session.
         is_wanted = SyncedCalendar.objects.filter(pk=calendar.pk, compare_all=True).update(compare_all=False)

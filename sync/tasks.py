@@ -20,7 +20,7 @@ sleep = time.sleep  # For tests, which do not wait.
 @shared_task(acks_late=True)  # A lost message is harmless: the dispatcher finds what waits in the rows.
 def run_session(*, session_id: int, **_: Any) -> None:
     """Run a session that waits, unless somebody else has taken it. While it is postponed, nobody waits for it (R20)."""
-    session = SyncSession.objects.select_related("calendar__account__profile").filter(pk=session_id).first()
+    session = SyncSession.objects.filter(pk=session_id).first()
     if session is None or session.status != SyncSession.Status.QUEUED:
         return
     if _run_a_pass(session, now=timezone.now()) and session.is_postponed:
@@ -50,12 +50,15 @@ def _run_a_pass(session: SyncSession, *, now: datetime) -> bool:
     key = SyncedCalendar.objects.claim(calendar_id=session.calendar_id, now=now)
     if key is None:
         return False
+    is_released = False
     try:
-        session.refresh_from_db()  # Also the calendar, which may have been written by a pass elsewhere.
+        # Also the calendar, which may have been written by a pass elsewhere.
+        session.refresh_from_db(from_queryset=SyncSession.objects.select_related("calendar__account__profile"))
         if session.status == SyncSession.Status.QUEUED and not session.seconds_to_wait(now):
-            engine.run(session=session, key=key, now=now)
+            is_released = engine.run(session=session, key=key, now=now)
     finally:
-        SyncedCalendar.objects.release(calendar_id=session.calendar_id, key=key)
+        if not is_released:
+            SyncedCalendar.objects.release(calendar_id=session.calendar_id, key=key)
     return True
 
 

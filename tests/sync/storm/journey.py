@@ -122,16 +122,15 @@ class Journey(RuleBasedStateMachine):
     # After the storm
 
     def teardown(self) -> None:
-        log = self.world.log
         failed = sys.exc_info()[1]
         try:
             if failed is None:
                 self.world.calm(thaws=self.thaws)
                 checks.assert_all(self.world)
             else:
-                failed.add_note("\n".join(log))
+                failed.add_note("\n".join(self.world.log))
         except BaseException as error:
-            error.add_note("\n".join(log))
+            error.add_note("\n".join(self.world.log))
             raise
         finally:
             self.world.close()

@@ -50,14 +50,18 @@ class Ledger:
     conflicts_seen: int = 0
 
     def __post_init__(self) -> None:
-        self.accept()
+        self._before = self._look()
+        self._seen_before = self.seen
 
-    def accept(self, *, amid_session: bool = False) -> None:
+    def begin(self) -> None:
+        """A session begins: what either side has held so far, none of its conflicts may call new."""
+        self.accept()
+        self._seen_before = {side: set(values) for side, values in self.seen.items()}
+
+    def accept(self) -> None:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
         self._before = self._look()
         self.mails_seen = len(self.google.mail)
-        if not amid_session:  # What it has sent by then, it may only be about to put into the journal.
-            self._known = {side: set(values) for side, values in self.seen.items()}
 
     def judge(self) -> None:
         """
@@ -94,8 +98,8 @@ class Ledger:
             self.conflicts_seen = outcome.pk
             if outcome.field in TEXTS:
                 words = f"{outcome.here} here, {outcome.google} in Google is no conflict"
-                assert outcome.google not in self._known[HERE] or not outcome.google, words
-                assert outcome.here not in self._known[GOOGLE] or not outcome.here, words
+                assert outcome.google not in self._seen_before[HERE] or not outcome.google, words
+                assert outcome.here not in self._seen_before[GOOGLE] or not outcome.here, words
 
     def _assert_outsiders_untouched(self, before: Sight, now: Sight) -> None:
         for event, entries in before.outsiders.items():

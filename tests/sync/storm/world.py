@@ -137,7 +137,7 @@ class World:
 
         What the session changed is entered in the ledger.
         """
-        self.ledger.accept()
+        self.ledger.begin()
         session = self.ask(name)
         self.clock.sleep(session.seconds_to_wait(self.clock.now()))  # It may be postponed.
         self.send(session.pk)  # One more, since an earlier message may be lost.
@@ -155,7 +155,7 @@ class World:
         self.ledger.judge()
         self.say("  meanwhile:")
         act()
-        self.ledger.accept(amid_session=True)
+        self.ledger.accept()
 
     def confirm(self, name: str) -> None:
         """Let the removals happen that a session of theirs stopped before (R14)."""
