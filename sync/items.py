@@ -406,8 +406,22 @@ def _give_up_insert(run: Run, link: EventLink) -> Step:
 
 
 def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
-    """Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all."""
+    """
+    Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all.
+
+    A value of Google's that gives way to ours is in the journal before: whoever dies over the answer, it is not lost.
+    """
     actions = list(actions)
+    ahead = _replaced_in_google(actions)
+    outcomes = _journal_ahead(run, pair, ahead)
+    try:
+        return (yield from _do(run, pair, actions, [action for action in actions if action not in ahead]))
+    except (errors.EventChangedMeanwhile, errors.EventGone, errors.EventRefused):
+        _take_out_of_journal(run, outcomes)  # Google has refused our value: it holds what it held.
+        raise
+
+
+def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.Action]) -> Step:
     if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
         run.deferred.append(pair.link.pk)
         return True
@@ -456,15 +470,12 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     try:
         with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
-            _journal(run, pair, actions)
+            _journal(run, pair, to_journal)
             _note_in_google(run, pair, noted)
             _note_here(run, pair, actions)
     except ChangedHere:
-        if event is not pair.link.event:  # Google has our write; its answer must not be lost, nor what it replaced.
-            with run.transaction():
-                store.observe_event(run, pair.link, event)
-                _journal(run, pair, [action for action in actions if _gave_way_in_google(action)])
-                _note_in_google(run, pair, noted)
+        if event is not pair.link.event:  # Google has our write; its answer must not be lost.
+            store.observe_event(run, pair.link, event)
         raise
     return not settle.get("revive")
 
@@ -653,9 +664,43 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
             run.note(Action.PARKED, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
 
 
-def _gave_way_in_google(action: core.Action) -> bool:
-    """Whether our value has replaced Google's, which from then on nobody finds there."""
-    return isinstance(action, core.GaveWay) and action.kept is core.Side.HERE
+def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
+    """Return which values of Google's a write is about to replace with ours (R11)."""
+    sent: set[str] = set()
+    for action in actions:
+        if isinstance(action, core.UpdateInGoogle):
+            sent |= action.patch.keys()
+        elif isinstance(action, core.AnswerInGoogle):
+            sent.add("response")
+    return [
+        action
+        for action in actions
+        if isinstance(action, core.GaveWay) and action.kept is core.Side.HERE and action.name in sent
+    ]
+
+
+def _journal_ahead(run: Run, pair: Pair, given_way: list[core.Action]) -> list[SyncOutcome]:
+    """Keep them, but what a session kept already whose write may have come to nothing. Returns the new entries."""
+    if not given_way:
+        return []
+    with run.transaction():
+        kept = SyncOutcome.objects.filter(link=pair.link, action=Action.REPLACED, is_resolved=False)
+        known = list(kept.values_list("field", "here", "google"))
+        noted = len(run.outcomes)
+        _journal(run, pair, [action for action in given_way if _as_kept(action) not in known])
+        return run.outcomes[noted:]
+
+
+def _as_kept(action: core.Action) -> tuple[str, Any, Any]:
+    assert isinstance(action, core.GaveWay)
+    return action.name, dump_value(action.here), dump_value(action.google)
+
+
+def _take_out_of_journal(run: Run, outcomes: list[SyncOutcome]) -> None:
+    with run.transaction():
+        for outcome in outcomes:
+            run.outcomes.remove(outcome)
+            outcome.delete()
 
 
 def _note_in_google(run: Run, pair: Pair, noted: Iterable[tuple[str, core.Action, dict[str, Any]]]) -> None:

@@ -7,12 +7,13 @@ import pytest
 from accounts.models import Profile
 from activities.models import Activity
 from google_emulator import Emulator
-from sync.models import SyncedCalendar
+from sync.models import SyncedCalendar, SyncOutcome
 from tests.factories import make_user
 from tests.google import connect, synchronize, timed
 from tests.sync.helpers import assert_quiet, change
 from tests.sync.test_repeating import (
     ANNA,
+    BORIS,
     ZONE,
     assert_same,
     at,
@@ -33,6 +34,16 @@ POPUP = {"useDefault": False, "overrides": [{"method": "popup", "minutes": 5}]}
 @pytest.fixture
 def anna() -> Profile:
     return make_user("anna", time_zone=ZONE).profile
+
+
+@pytest.fixture
+def boris() -> Profile:
+    return make_user("boris", time_zone=ZONE).profile
+
+
+@pytest.fixture
+def boriss(google: Emulator, boris: Profile) -> SyncedCalendar:
+    return connect(google, boris.user)
 
 
 @pytest.fixture
@@ -90,3 +101,26 @@ def test_an_occurrence_whose_series_moves_under_our_write_is_no_event_of_its_own
     assert starts_here() == starts_there(google)
     assert [row["summary"] for row in there(google) if row["start"].get("dateTime") == "2027-03-23T15:00:00+01:00"]
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11", "R5")
+def test_a_guest_who_brings_the_later_part_first_makes_no_change_of_what_the_organizer_had_taken_over(
+    google, anna, annas, boriss
+):
+    """What a guest's copy last agreed on is older than what the Organizer's sessions have brought here since."""
+    master = make_there(google, attendees=[{"email": BORIS}])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    person = google.person(ANNA)
+    person.edit(master["id"], {"summary": "Second"})
+    synchronize(annas)
+    person.edit(instance(google, "2027-03-22")["id"], {"summary": "Third"}, scope="following")
+
+    for calendar in (boriss, annas, boriss):
+        synchronize(calendar)
+
+    assert not SyncOutcome.objects.filter(action="replaced")
+    assert [row["summary"] for row in there(google)] == ["Second"] * 2 + ["Third"] * 3
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
