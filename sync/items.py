@@ -402,6 +402,8 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     to_here: Mapping[str, Any] = {}
     settle: dict[str, Any] = {}
     noted: list[tuple[str, core.Action, dict[str, Any]]] = []
+    if pair.standing.is_when_held:
+        settle["reason"] = ("R15", "Its later part has to be in Google before this one can end there.")
     for action in actions:
         match action:
             case core.Reread():

@@ -15,7 +15,7 @@ from activities.models import Activity, Participant
 from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
-from sync.core.decide import Half
+from sync.core.decide import Half, Presence
 from sync.core.mapping import EventFacts
 from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
@@ -189,8 +189,38 @@ def belongs_to_somebody_else(links: Iterable[EventLink]) -> bool:
 
 def look_at_parts(run: Run, pair: Pair) -> None:
     """Let what is decided about a series know of the parts into which either side divided it."""
-    if pair.activity.is_series:
-        pair.standing = replace(pair.standing, when_of_both=when_of_both(pair.here, pair.google))
+    if pair.activity.is_series and pair.here.has_edited("when"):
+        pair.standing = replace(
+            pair.standing,
+            when_of_both=when_of_both(pair.here, pair.google),
+            is_when_held=_is_part_missing(run, pair.activity.series_id),
+        )
+
+
+def _is_part_missing(run: Run, series_id: int | None) -> bool:
+    """
+    Whether a part that was split off here is to be in Google and is not there yet, or its own later part.
+
+    The old part is cut only once the new one is there: else no calendar there would have these occurrences.
+    """
+    for part in Activity.every.filter(series__split_from=series_id, is_series=True).select_related("series"):
+        links = EventLink.objects.filter(activity=part).exclude(state=EventLink.State.FORGOTTEN)
+        others = links.exclude(
+            state=EventLink.State.INSERTING,
+            calendar=run.calendar,
+            google_calendar_id=run.calendar.calendar_id,
+        )
+        if others.exists():
+            continue
+        activity = store.load_activity(part.pk)
+        is_wanted = (
+            store.presence_here(activity) is Presence.PRESENT
+            and activity.organizer_id == run.me.pk
+            and store.unmet_condition(run, activity) is None
+        )
+        if is_wanted or _is_part_missing(run, part.series_id):
+            return True
+    return False
 
 
 def moved_along(whole: When, *, moved: When, part: When) -> Repeating | None:

@@ -364,6 +364,7 @@ def settle_pair(
             _half(pair.google, google),
             is_organizer=pair.standing.is_organizer,
             are_guests_cut=pair.standing.are_guests_cut,
+            is_when_held=pair.standing.is_when_held,
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         if link.activity_id != activity.pk:  # Another item of this session has let go of it.
@@ -389,6 +390,8 @@ def settle_pair(
             keeps_base=keeps_base,
             declined_from=_declined_from(pair, response, state),
         )
+        if pair.standing.is_when_held:  # Until then each session looks at it again, which asks Google nothing.
+            EventLink.objects.filter(pk=link.pk).update(is_marked=True)
         if activity.is_series and facts.is_cancelled:
             repeating.forget_exceptions(run, activity)
         if activity.is_series and revive:
