@@ -19,7 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from heapq import merge
-from itertools import islice, product
+from itertools import islice, product, zip_longest
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -285,6 +285,68 @@ def moved(pattern: Pattern, *, first: datetime | date, time_zone: str) -> tuple[
             moments = [places.get(moment) or _shifted(moment, old, new) for _, moment in line.values]
             lines.append(_dates_text(line.name, moments, new))
     return tuple(lines)
+
+
+def cut_and_moved(whole: Pattern, *, cut: Pattern, moved_whole: Pattern) -> tuple[str, ...] | None:
+    """
+    Return the lines of a series of which somebody cut off the later part while somebody else moved all of it.
+
+    It begins where the moved one does. None: that is not what the two have done to the whole.
+
+    :raises UnreadableRule:
+    """
+    if not is_cut(whole, part=cut):
+        return None
+    try:
+        if _was_moved(whole, moved_whole):
+            return moved(cut, first=moved_whole.first, time_zone=moved_whole.time_zone)
+    except UnableToMove:
+        pass
+    return tuple(cut.lines) if tuple(whole.lines) == tuple(moved_whole.lines) else None
+
+
+def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> Pattern | None:
+    """
+    Return a later part of a series as it is once it is moved as all of the series was.
+
+    None: the part does not begin with an occurrence of the series, or something else was done to the whole.
+
+    :raises UnreadableRule:
+    """
+    original, near = _read(part).clock.first_moment, timedelta(days=40)
+    try:
+        if not happens_at(whole, original) or not _was_moved(whole, moved_whole):
+            return None
+        candidates = set(starts(moved_whole, after=original - near, before=original + near))
+        begins = counterpart(original, old=whole, new=moved_whole, candidates=candidates)
+        if begins is None:
+            return None
+        first = begins if isinstance(moved_whole.first, datetime) else begins.date()
+        lines = moved(part, first=first, time_zone=moved_whole.time_zone)
+    except UnableToMove:
+        return None
+    return Pattern(first, moved_whole.time_zone, lines)
+
+
+def _was_moved(whole: Pattern, moved_whole: Pattern) -> bool:
+    """:raises UnableToMove:"""
+    lines = moved(whole, first=moved_whole.first, time_zone=moved_whole.time_zone)
+    return _read(replace(moved_whole, lines=lines)).meaning == _read(moved_whole).meaning
+
+
+def is_cut(whole: Pattern, *, part: Pattern) -> bool:
+    """Return whether a series is the begin of another one, without its end. :raises UnreadableRule:"""
+    if _read(whole).clock != _read(part).clock:
+        return False
+    last = last_start(part)
+    goes_on = last and next(starts(whole, after=last + timedelta(seconds=1)), None)
+    if not goes_on:
+        return False
+    both = zip_longest(starts(part), starts(whole, before=goes_on))
+    return all(one == other for one, other in islice(both, _MOST_COMPARED))
+
+
+_MOST_COMPARED = 5_000  # Occurrences; two series alike up to there are taken to be alike.
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from activities.models import Activity, FieldChange
 from activities.recurrence import UnreadableRule
-from sync import lanes, mailing, marks, repeating, store, writing
+from sync import lanes, mailing, marks, repeating, splitting, store, writing
 from sync.core import decide as core
 from sync.core import guards, mapping
 from sync.core.decide import Presence
@@ -257,6 +257,7 @@ def _bring_once(run: Run, link: EventLink) -> Step:
     if _hands_over_to_somebody_else(pair, run):
         _hand_over(run, pair.activity, pair.organized)
         return False
+    splitting.look_at_parts(run, pair)
     actions = core.decide(pair.here, pair.google, pair.standing)
     if _is_elsewhere(run, link):  # Nothing is asked of, or said to, a calendar that is not synchronized any more.
         actions = [action for action in actions if isinstance(action, core.Freeze)]
@@ -433,6 +434,8 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
     to_here: Mapping[str, Any] = {}
     settle: dict[str, Any] = {}
     noted: list[tuple[str, core.Action, dict[str, Any]]] = []
+    if pair.standing.is_when_held:
+        settle["reason"] = ("R15", "Its later part has to be in Google before this one can end there.")
     for action in actions:
         match action:
             case core.Reread():
@@ -615,6 +618,8 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         if who.organizer != activity.organizer_id:
             _hand_over(run, activity, who)
         return None
+    if activity.is_series:
+        writing.move_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 

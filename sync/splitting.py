@@ -10,15 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from activities import series
+from activities import recurrence, series
 from activities.models import Activity, Participant
 from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
+from sync.core.decide import Half, Presence
 from sync.core.mapping import EventFacts
-from sync.core.snapshot import Snapshot
+from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.run import Run
+from sync.store import Pair
 
 # What Google's event does not hold, and each occurrence has all the same.
 OF_THE_HEAD = ("kind", "category", "priority", "owner_id", "reporter_id", "made_in_google", "show_in_calendar")
@@ -70,7 +72,8 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
     """
     Return how the new part begins: as Google has it, but what was changed here and not sent yet is still to be sent.
 
-    When it takes place Google says in any case. What each copy has of its own is none of a guest's (R10).
+    When it takes place Google says, but where all were moved here meanwhile it moves along, unless Google has given it
+    a time of its own. What each copy has of its own is none of a guest's (R10).
     """
     start = Begin()
     for name in snapshots.FIELDS:
@@ -78,6 +81,9 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         was_here, was_theirs = getattr(former.base_here, name), getattr(former.base_google, name)
         start.content[name] = theirs
         if name == "when":
+            moved = moved_along(was_here, moved=here, part=theirs) if is_organizer else None
+            if moved:
+                start.content[name], start.base_here[name] = moved, theirs
             continue
         if name == "people":
             start.content[name] = (theirs | (here - was_here)) - (was_here - here)
@@ -120,9 +126,9 @@ def take_over_people(
     Participant.objects.bulk_create(people)
 
 
-def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot) -> None:
-    """Keep the time to which the series was moved here before Google split it: it gave way (R11)."""
-    if former.here.when == former.base_here.when:
+def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, start: Begin) -> None:
+    """Keep the time to which the series was moved here before Google split it, where it gave way (R11)."""
+    if former.here.when == former.base_here.when or "when" in start.base_here:
         return
     run.note(
         SyncOutcome.Action.REPLACED,
@@ -157,7 +163,107 @@ def event_before_the_split(run: Run, activity: Activity) -> Mapping[str, Any]:
     return {}
 
 
+def moved_with_the_whole(run: Run, activity: Activity) -> Repeating | None:
+    """
+    Return when a part takes place that was split off here while all of the series was moved in Google: as much later.
+
+    None if it was not, or if the part was given a time of its own.
+    """
+    former = activity.series.split_from if activity.is_series and activity.series else None
+    link = EventLink.objects.filter(
+        calendar=run.calendar, activity__series=former, activity__is_series=True, state=EventLink.State.LINKED
+    ).first() if former else None  # fmt: skip
+    base = store.base_of(link.base_google) if link else None
+    if link is None or base is None or mapping.facts_of(link.event).is_cancelled:
+        return None
+    now = mapping.when_of(link.event, default_zone=run.default_zone)
+    return moved_along(base.when, moved=now, part=store.when_here(activity))
+
+
 def belongs_to_somebody_else(links: Iterable[EventLink]) -> bool:
     """Whether a series is in Google, and in the calendar of its organizer there it is none of ours."""
     links = list(links)
     return bool(links) and not any(not link.event or mapping.facts_of(link.event).is_own for link in links)
+
+
+# --- Both at once ------------------------------------------------------------------------------------------------
+
+
+def look_at_parts(run: Run, pair: Pair) -> None:
+    """Let what is decided about a series know of the parts into which either side divided it."""
+    if pair.activity.is_series and pair.here.has_edited("when"):
+        pair.standing = replace(
+            pair.standing,
+            when_of_both=when_of_both(pair.here, pair.google),
+            is_when_held=_is_part_missing(run, pair.activity.series_id),
+        )
+
+
+def _is_part_missing(run: Run, series_id: int | None) -> bool:
+    """
+    Whether a part that was split off here is to be in Google and is not there yet, or its own later part.
+
+    The old part is cut only once the new one is there: else no calendar there would have these occurrences.
+    """
+    for part in Activity.every.filter(series__split_from=series_id, is_series=True).select_related("series"):
+        links = EventLink.objects.filter(activity=part).exclude(state=EventLink.State.FORGOTTEN)
+        others = links.exclude(
+            state=EventLink.State.INSERTING,
+            calendar=run.calendar,
+            google_calendar_id=run.calendar.calendar_id,
+        )
+        if others.exists():
+            continue
+        activity = store.load_activity(part.pk)
+        is_wanted = (
+            store.presence_here(activity) is Presence.PRESENT
+            and activity.organizer_id == run.me.pk
+            and store.unmet_condition(run, activity) is None
+        )
+        if is_wanted or _is_part_missing(run, part.series_id):
+            return True
+    return False
+
+
+def moved_along(whole: When, *, moved: When, part: When) -> Repeating | None:
+    """Return when a later part of a series takes place once it is moved as the whole was, None if it is not."""
+    if not (isinstance(whole, Repeating) and isinstance(moved, Repeating) and isinstance(part, Repeating)):
+        return None
+    pattern = store.pattern_of(part)
+    has_own_time = part.first != at_occurrence(Snapshot("", whole), series.original_of(pattern.first)).when
+    if moved.first == whole.first or has_own_time:
+        return None
+    try:
+        along = recurrence.part_moved_along(store.pattern_of(whole), moved_whole=store.pattern_of(moved), part=pattern)
+    except recurrence.UnreadableRule:
+        return None
+    if along is None:
+        return None
+    first = at_occurrence(Snapshot("", moved), series.original_of(along.first)).when
+    assert not isinstance(first, Repeating)
+    return Repeating(first, along.lines)
+
+
+def when_of_both(here: Half, google: Half) -> Repeating | None:
+    """
+    Return when a series takes place of which one side cut off the later part while the other side moved it, or cut it
+    somewhere else. None if that is not what they did: then the later change wins (R11).
+    """
+    base = here.base.when if here.base else None
+    ours, theirs = here.now.when, google.now.when
+    if not (isinstance(base, Repeating) and isinstance(ours, Repeating) and isinstance(theirs, Repeating)):
+        return None
+    whole = store.pattern_of(base)
+    try:
+        for one, other in ((ours, theirs), (theirs, ours)):
+            cut, pattern = store.pattern_of(one), store.pattern_of(other)
+            if one.first != base.first:
+                continue
+            lines = recurrence.cut_and_moved(whole, cut=cut, moved_whole=pattern)
+            if lines is not None:
+                return Repeating(other.first, lines)
+            if recurrence.is_cut(whole, part=pattern) and recurrence.is_cut(pattern, part=cut):
+                return one
+    except recurrence.UnreadableRule:
+        pass
+    return None

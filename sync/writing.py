@@ -60,7 +60,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if former:
             start = splitting.begin(former, content, is_organizer=organizer == run.me.pk)
             people = start.content["people"]
-            _put_content(activity, {name: value for name, value in start.content.items() if name != "when"})
+            _put_content(activity, start.content)
             for name in splitting.OF_THE_HEAD:
                 setattr(activity, name, getattr(former.head, name))
         activity.save()
@@ -95,7 +95,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         run.note(SyncOutcome.Action.ADDED, rule="R3", reason=words, item=content.subject, link=current)
         _journal_unknown_zone(run, current, content.subject)
         if former:
-            splitting.journal_time(run, former, current, content)
+            splitting.journal_time(run, former, current, content, start)
             EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Something may be on its way still.
     return former is None
 
@@ -204,6 +204,31 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_
         link.save()
         Meeting.objects.get_or_create(activity=activity, defaults={"key": uuid.uuid4().hex})
         return link
+
+
+def move_along(run: Run, *, activity_id: int) -> None:
+    """Let what was split off here take part in what Google did to the whole meanwhile: move it (R15)."""
+    with run.transaction(), repeating.followed(run, activity_id):
+        activity = store.load_activity(activity_id, lock=True)
+        when = splitting.moved_with_the_whole(run, activity)
+        if when is None:
+            return
+        before = store.when_here(activity)
+        _put_content(activity, {"when": when})
+        activity.save()
+        values = {"before": snapshots.dump_when(before), "after": snapshots.dump_when(when)}
+        FieldChange.objects.create(activity=activity, field="when", origin="google", at=timezone.now(), **values)
+        run.count("updated", Here)
+        run.note(
+            SyncOutcome.Action.UPDATED,
+            rule="R15",
+            reason="Time changed in Google, for the whole series from which this part was divided here.",
+            item=activity.subject,
+            activity_id=activity.pk,
+            field="when",
+            here={"when": values["before"]},
+            google={"when": values["after"]},
+        )
 
 
 def take_another_id(run: Run, link: EventLink, *, leaving: Mapping[str, Any]) -> None:
@@ -339,6 +364,7 @@ def settle_pair(
             _half(pair.google, google),
             is_organizer=pair.standing.is_organizer,
             are_guests_cut=pair.standing.are_guests_cut,
+            is_when_held=pair.standing.is_when_held,
         )
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         if link.activity_id != activity.pk:  # Another item of this session has let go of it.
@@ -364,6 +390,8 @@ def settle_pair(
             keeps_base=keeps_base,
             declined_from=_declined_from(pair, response, state),
         )
+        if pair.standing.is_when_held:  # Until then each session looks at it again, which asks Google nothing.
+            EventLink.objects.filter(pk=link.pk).update(is_marked=True)
         if activity.is_series and facts.is_cancelled:
             repeating.forget_exceptions(run, activity)
         if activity.is_series and revive:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Any
 
 from sync.core.reasons import Reason
-from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Snapshot
+from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Snapshot, When
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 MERGED = tuple(name for name in FIELDS if name != "people")
@@ -72,6 +72,8 @@ class Standing:
     is_own_copy: bool = False  # The copy of Google's organizer (R14).
     other_copies_live: bool = False  # Somebody else's copy of the event is known to be there (R14).
     is_completed: bool = False
+    when_of_both: When | None = None  # Of a series that one side cut short and the other moved: both together (R15).
+    is_when_held: bool = False  # The time waits: what was split off here is not in Google yet (R15).
     answer: Answer = field(default_factory=Answer)
 
 
@@ -186,7 +188,7 @@ def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
 
 
 def agreed_after(
-    here: Half, google: Half, *, is_organizer: bool, are_guests_cut: bool = False
+    here: Half, google: Half, *, is_organizer: bool, are_guests_cut: bool = False, is_when_held: bool = False
 ) -> tuple[Snapshot, Snapshot]:
     """
     Return the bases once everything decided was done: `now` of both halves is what they hold then.
@@ -194,7 +196,7 @@ def agreed_after(
     Where content flowed, in the Organizer's session and with both sides there, they agree on all they hold. Anywhere
     else a field counts as agreed only where both hold the same; the rest keeps its base for whoever organizes later
     (R5), or for the day the activity is set back (R14). Without a base it is Google's that came later (R9). Of a list
-    of guests that Google cut, each person is judged alike (R12).
+    of guests that Google cut, each person is judged alike (R12). A time that is held keeps its base (R15).
     """
     if are_guests_cut:
         google = _with_hidden_guests(google)
@@ -205,6 +207,9 @@ def agreed_after(
         agreed_here, agreed_google = _with(base_here, here.now, same), _with(base_google, google.now, same)
     else:
         agreed_here, agreed_google = here.now, google.now
+    if is_when_held:
+        agreed_here = replace(agreed_here, when=base_here.when)
+        agreed_google = replace(agreed_google, when=base_google.when)
     if flowed and not are_guests_cut:
         return agreed_here, agreed_google
     both, one = here.now.people & google.now.people, here.now.people ^ google.now.people
@@ -354,12 +359,15 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
     for name in MERGED:
         ours, theirs = getattr(here.now, name), getattr(google.now, name)
         edited_here, edited_in_google = here.has_edited(name), google.has_edited(name)
-        if ours == theirs or not (edited_here or edited_in_google):
+        if ours == theirs or not (edited_here or edited_in_google) or (name == "when" and standing.is_when_held):
             continue
         if edited_here and not _may_send(name, standing):
             to_here[name] = theirs
             reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
             journal.append(GaveWay("R6", reason, name, ours, theirs, Side.GOOGLE))
+            continue
+        if name == "when" and edited_here and edited_in_google and standing.when_of_both:
+            _take_both(standing.when_of_both, ours, theirs, to_here, to_google)
             continue
         wins = Side.HERE if edited_here else Side.GOOGLE
         if edited_here and edited_in_google:
@@ -378,6 +386,14 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
     if to_here:
         updates.append(UpdateHere("R11", _changed("in Google", to_here), to_here))
     return [*journal, *updates]
+
+
+def _take_both(both: When, ours: When, theirs: When, to_here: dict[str, Any], to_google: dict[str, Any]) -> None:
+    """R15: cut short on one side, moved on the other, a series is both afterwards; so no occurrence is in two parts."""
+    if both != ours:
+        to_here["when"] = both
+    if both != theirs:
+        to_google["when"] = both
 
 
 def _merge_people(

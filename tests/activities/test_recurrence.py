@@ -416,6 +416,54 @@ def test_days_and_weeks_move_alike(pattern: Pattern, days: int, zone: str) -> No
     assert [*recurrence.starts(moved)] == expected
 
 
+@pytest.mark.rule("R15", "R11")
+@given(
+    patterns(frequencies=["DAILY", "WEEKLY"], ends=ENDS[1:], with_dates=False),
+    st.integers(-10, 20),
+    st.integers(-5, 5),
+    st.data(),
+)
+def test_divided_and_moved_at_once_both_parts_are_the_whole_moved(
+    pattern: Pattern, days: int, hours: int, data: st.DataObject
+) -> None:
+    starts = [*recurrence.starts(pattern)]
+    assume(len(starts) > 1)
+    at = data.draw(st.sampled_from(starts[1:]))
+    first = at.astimezone(ZoneInfo(pattern.time_zone)) if isinstance(pattern.first, datetime) else at.date()
+    try:
+        cut = Pattern(pattern.first, pattern.time_zone, recurrence.before_cut(pattern, at=at))
+        part = Pattern(first, pattern.time_zone, recurrence.from_cut(pattern, at=at))
+        moved = move(pattern, days=days, hours=hours)
+    except recurrence.UnableToMove:
+        return
+
+    before = recurrence.cut_and_moved(pattern, cut=cut, moved_whole=moved)
+    after = recurrence.part_moved_along(pattern, moved_whole=moved, part=part)
+
+    assert recurrence.is_cut(pattern, part=cut)
+    assert before is not None
+    assume(after is not None)  # A part that another clock cannot follow keeps its time.
+    both = [*recurrence.starts(Pattern(moved.first, moved.time_zone, before)), *recurrence.starts(after)]
+    assert both == [*recurrence.starts(moved)]
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(timed("2027-03-08T10:00", "Europe/Berlin", "RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"), id="rule"),
+        pytest.param(timed("2027-03-08T14:00", "Europe/Berlin", "RRULE:FREQ=DAILY;COUNT=5"), id="rule-and-time"),
+        pytest.param(timed("2027-03-09T10:00", "Europe/Berlin", "RRULE:FREQ=WEEKLY;COUNT=9"), id="longer"),
+    ],
+)
+def test_another_rule_is_no_move(other: Pattern) -> None:
+    whole = timed("2027-03-08T10:00", "Europe/Berlin", "RRULE:FREQ=WEEKLY;COUNT=5")
+    cut = timed("2027-03-08T10:00", "Europe/Berlin", "RRULE:FREQ=WEEKLY;COUNT=2")
+    part = timed("2027-03-22T10:00", "Europe/Berlin", "RRULE:FREQ=WEEKLY;COUNT=3")
+    assert recurrence.cut_and_moved(whole, cut=cut, moved_whole=other) is None
+    assert recurrence.part_moved_along(whole, moved_whole=other, part=part) is None
+
+
 def _is_in_a_gap(start: datetime, zone: ZoneInfo) -> bool:
     """Whether the clocks went forward within the hour before, so that the time may have been put off."""
     return (start - timedelta(hours=1)).astimezone(zone).utcoffset() != start.astimezone(zone).utcoffset()

@@ -163,7 +163,7 @@ def test_a_time_on_its_way_is_in_the_journal_when_google_splits(google, anna, an
     synchronize(annas)
     of_all(anna, start=at("2027-03-08", "12:00"), due=at("2027-03-08", "13:00"))
 
-    split_there(google)
+    split_there(google, end={"dateTime": "2027-03-22T11:30:00", "timeZone": "Europe/Berlin"})
     settle(annas)
 
     assert SyncOutcome.objects.filter(action="replaced", field="when", rule="R15").exists()

@@ -65,6 +65,8 @@ class Checkpoints:
         try:
             work()
         except Killed:
+            # A write outside of any transaction is one of its own: here it would take the whole journey's with it.
+            connection.needs_rollback = False
             return False
         finally:
             self._left, self._act, self._is_dead = 0, None, False

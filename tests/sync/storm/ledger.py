@@ -8,6 +8,7 @@ change is theirs to change; what a session takes away has to be on the other sid
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,6 +48,7 @@ class Ledger:
     gone: list[tuple[str, str, str]] = field(default_factory=list)  # Side, value, and what became of it.
     seen: dict[str, set[str]] = field(default_factory=lambda: {HERE: set(), GOOGLE: set()})
     mails_seen: int = 0
+    mails_of_sessions: Counter[tuple[str, str]] = field(default_factory=Counter)  # By event and whom it was sent to.
     conflicts_seen: int = 0
 
     def __post_init__(self) -> None:
@@ -120,7 +122,8 @@ class Ledger:
             # Google's clock stamps the mail, ours the change; they may differ by as much as a journey lets them.
             moment = datetime.fromisoformat(mail.at.replace("Z", "+00:00"))
             assert changes.filter(at__gt=moment - FRESH - timedelta(hours=1)).exists(), f"{mail} without a fresh change"
-            sent = sum(one.event_id == mail.event_id and one.to == mail.to for one in mails)
+            self.mails_of_sessions[mail.event_id, mail.to] += 1
+            sent = self.mails_of_sessions[mail.event_id, mail.to]
             assert sent <= changes.count(), f"{mail}: more mail than changes"
             account = ExternalAccount.objects.get(login=mail.by)
             assert SyncSettings.objects.get(profile=account.profile_id).tell_guests, f"{mail} though switched off"

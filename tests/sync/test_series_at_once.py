@@ -1,0 +1,165 @@
+"""What both sides do to one series between two sessions, and what Google refuses of it (R15)."""
+
+from __future__ import annotations
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from django.utils import timezone
+
+from activities import series
+from activities.models import Activity
+from sync import items, writing
+from sync.models import EventLink, SyncOutcome
+from tests.google import synchronize, timed
+from tests.sync.helpers import assert_quiet
+from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
+    ANNA,
+    ZONE,
+    anna,
+    assert_same,
+    at,
+    make_here,
+    make_there,
+    occurrence,
+    there,
+)
+from tests.sync.test_split_series import THIRD, of_all, settle, split_here, split_there
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+def in_turn(here, google, *, later):
+    for step in (google, here) if later == "here" else (here, google):
+        step()
+
+
+# --- Divided on one side, moved on the other -----------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("later", ["here", "google"])
+@pytest.mark.parametrize("rule", ["RRULE:FREQ=WEEKLY;COUNT=5", "RRULE:FREQ=WEEKLY;UNTIL=20270405T215959Z;BYDAY=MO"])
+def test_a_series_divided_here_and_moved_in_google_is_both(google, anna, annas, later, rule):  # noqa: F811
+    master = make_there(google, [rule])
+    synchronize(annas)
+
+    afternoon = timed("2027-03-08T14:00:00", "2027-03-08T14:45:00", ZONE)
+    in_turn(lambda: split_here(anna), lambda: google.person(ANNA).edit(master["id"], afternoon), later=later)
+    settle(annas)
+
+    assert [row.subject for row in Activity.objects.order_by("start")] == ["Stand-up"] * 2 + ["Retro"] * 3
+    assert {row.start.astimezone(ZoneInfo(ZONE)).hour for row in Activity.objects.all()} == {14}
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("later", ["here", "google"])
+def test_a_series_divided_in_google_and_moved_here_is_both(google, anna, annas, later):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    noon = {"start": at("2027-03-08", "12:00"), "due": at("2027-03-08", "13:00")}
+    in_turn(lambda: of_all(anna, **noon), lambda: split_there(google), later=later)
+    settle(annas)
+
+    assert [row.subject for row in Activity.objects.order_by("start")] == ["Stand-up"] * 2 + ["Retro"] * 3
+    assert {row.start.astimezone(ZoneInfo(ZONE)).hour for row in Activity.objects.all()} == {12}
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+# --- Refused by Google ---------------------------------------------------------------------------------------------
+
+INSERTS = {"method": "POST", "path": r"/events$"}
+
+
+@pytest.mark.rule("R15", "R19")
+def test_the_old_part_is_not_cut_while_google_refuses_the_new_one(google, anna, annas):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    split_here(anna)
+    google.fail(status=400, reason="invalid", times=3, **INSERTS)
+
+    for _session in range(3):
+        EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
+        session = synchronize(annas)
+        assert session.outcomes.filter(action="parked").count() == 1
+        assert len(there(google)) == 5
+    of_all(anna, location="Hall")  # All that is left of it: whatever else changes goes out all the same.
+    synchronize(annas)
+    assert [event.get("location") for event in there(google)] == ["Hall"] * 5
+
+    EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
+    settle(annas)
+
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R20")
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_old_part_is_not_cut_while_google_does_not_answer(google, anna, annas, when):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    split_here(anna)
+    google.fail("timeout", when=when, times=1, seconds=0, **INSERTS)
+
+    settle(annas)
+
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+class Killed(BaseException):
+    """The process ends here."""
+
+
+def die(*_args: Any, **_values: Any) -> None:
+    raise Killed
+
+
+@pytest.mark.rule("R15", "R18")
+@pytest.mark.parametrize(("module", "at_step"), [(items, "_update_in_google"), (writing, "settle_pair")])
+def test_a_session_killed_between_both_parts_is_finished_by_the_next(google, anna, annas, monkeypatch, module, at_step):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    split_here(anna)
+    with monkeypatch.context() as patch:
+        patch.setattr(module, at_step, die)
+        with pytest.raises(Killed):
+            synchronize(annas)
+    assert {event["summary"] for event in there(google)} == {"Stand-up", "Retro"}
+
+    synchronize(annas)
+
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R4")
+@pytest.mark.parametrize("how", ["deleted", "canceled", "parts"])
+def test_the_old_part_is_cut_once_the_new_one_is_not_wanted_any_more(google, anna, annas, how):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    split_here(anna)
+    google.fail(status=400, reason="invalid", times=1, **INSERTS)
+    synchronize(annas)
+    scope = {"activity": occurrence(THIRD), "scope": "all", "now": timezone.now(), "by": anna}
+    if how == "deleted":
+        series.delete(**scope)
+    elif how == "canceled":
+        series.set_status(status="canceled", **scope)
+    else:  # Divided again: its later part has to be there first.
+        last = occurrence("2027-04-05")
+        series.edit(activity=last, scope="following", by=anna, now=timezone.now(), subject="Review")
+        series.delete(**scope)
+
+    settle(annas)
+
+    assert_same(google, anna)
+    assert {event["summary"] for event in there(google)} == {"Stand-up"} | ({"Review"} if how == "parts" else set())
+    assert_quiet(google, annas)
