@@ -26,10 +26,12 @@ from sync.core.decide import Presence
 from sync.core.identity import Candidate
 from sync.core.mapping import EventFacts
 from sync.core.snapshot import Days, Repeating, Snapshot, When, at_occurrence
-from sync.models import ActivityMark, EventLink
+from sync.models import ActivityMark, EventLink, SyncOutcome
 from sync.run import Run, facts_in
 
 State = EventLink.State
+AS_OF_SERIES = "as_of_series"  # In the base: the etag under which an occurrence was read that is no exception yet.
+OF_SERIES = ("subject", "when", "location", "notes", "is_private", "show_as_free")  # What an occurrence has from it.
 _PART = re.compile(r"^(?P<root>.+?)(_R\d{8}(T\d{6})?)+$")  # How Google names the later part of a series that was split.
 
 
@@ -137,6 +139,7 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
         occurrence = _lay_out_one(run, head, link, original)
     if occurrence is None:
         with run.transaction():
+            _journal_what_is_dropped(run, link, whole, head)
             if facts.is_cancelled and head.organizer_id == run.me.pk and head.series:
                 series.skip(head.series, originals=[original])
             EventLink.objects.filter(pk=link.pk).update(series=head.series)
@@ -146,6 +149,33 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
         EventLink.objects.filter(calendar=run.calendar, activity=occurrence).exclude(pk=link.pk).delete()
         _link(link, occurrence, whole)
     return False
+
+
+def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: Activity) -> None:
+    """Keep what Google has changed about an occurrence which, by the rule that was chosen here, there is no more."""
+    facts, base = facts_in(link), store.base_of(whole.base_google)
+    original = facts.original_start
+    is_mine = head.organizer_id == run.me.pk
+    if facts.is_cancelled or original is None or base is None or not isinstance(base.when, Repeating) or not is_mine:
+        return
+    if recurrence.happens_at(series.pattern_of(head), original):
+        return  # It lies beyond the horizon, or before the window.
+    profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
+    google = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+    of_series = at_occurrence(base, original)
+    for name in (*OF_SERIES, "people"):
+        if getattr(google, name) != getattr(of_series, name):
+            run.note(
+                SyncOutcome.Action.REPLACED,
+                rule="R15",
+                reason="How it repeats was changed here, and this occurrence, changed in Google, is none any more.",
+                item=google.subject,
+                link=link,
+                field=name,
+                google=snapshots.dump_value(getattr(google, name)),
+                kept=SyncOutcome.Direction.HERE,
+                is_resolved=True,
+            )
 
 
 def _lay_out_one(run: Run, head: Activity, link: EventLink, original: datetime) -> Activity | None:
@@ -259,7 +289,34 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
         link.set_guest_addresses(mapping.facts_of(event).addresses)
         link.seen_in_read = run.calendar.complete_read
         _link(link, occurrence, whole)
+        if link.base_here is not None:
+            link.base_here[AS_OF_SERIES] = link.etag
+            link.save(update_fields=["base_here"])
         return link
+
+
+def is_none_in_google(link: EventLink, event: Mapping[str, Any]) -> bool:
+    """Whether an occurrence was linked to send something about it, and Google shows nothing but its series yet."""
+    etag = (link.base_here or {}).get(AS_OF_SERIES)
+    return bool(etag) and etag == event.get("etag")
+
+
+def return_to_series(link: EventLink, *, agreed: Snapshot | None, addresses: Mapping[int, str]) -> None:
+    """
+    Let an occurrence be as its series again, with whatever that takes on: there was nothing to send about it.
+
+    Linked by itself it would follow no more, since Google tells nothing about what is no exception there. What somebody
+    has changed in this very moment stays, and so does everything in the session of who does not organize it (`agreed`).
+    """
+    if agreed is None:
+        link.delete()
+        return
+    occurrence = store.load_activity(link.activity_id, lock=True)
+    here = store.snapshot_here(occurrence, addresses=addresses, organizer=occurrence.organizer_id)
+    names = [name for name in OF_SERIES if getattr(here, name) == getattr(agreed, name)]
+    assert occurrence.series is not None
+    series.put_back(occurrence, head=occurrence.series.head, names=names)
+    link.delete()
 
 
 def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from accounts.models import Profile
+from activities import series
 from activities.models import Activity
 from google_emulator import Emulator
-from sync.models import SyncedCalendar, SyncOutcome
+from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
 from tests.google import connect, synchronize, timed
 from tests.sync.helpers import assert_quiet, change
@@ -28,6 +33,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 MOVED = timed("2027-03-08T12:30:00", "2027-03-08T13:30:00", ZONE)
 DAYS = {side: {"date": day, "dateTime": None, "timeZone": None}
         for side, day in (("start", "2027-03-08"), ("end", "2027-03-09"))}  # fmt: skip
+INSTANCE = r"/events/[^/]+_\d{8}T"
 POPUP = {"useDefault": False, "overrides": [{"method": "popup", "minutes": 5}]}
 
 
@@ -124,3 +130,48 @@ def test_a_guest_who_brings_the_later_part_first_makes_no_change_of_what_the_org
     assert_same(google, anna)
     assert_quiet(google, annas)
     assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R15", "R18")
+def test_an_occurrence_about_which_nothing_was_sent_follows_its_series_again(google, anna, annas):
+    """It was changed here, and back while the session read it: Google has no exception, and tells nothing about it."""
+    master = make_there(google)
+    synchronize(annas)
+    day = occurrence("2027-03-22")
+    change(day, anna, location="Garden")
+    google.interject(lambda: from_another_thread(lambda: change(day, anna, location="")), method="GET", path=INSTANCE)
+    synchronize(annas)
+    assert not EventLink.objects.filter(activity=day)
+
+    google.person(ANNA).edit(master["id"], {"location": "Hall", "summary": "Later"})
+    synchronize(annas)
+
+    assert occurrence("2027-03-22").location == "Hall"
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_google_changed_about_an_occurrence_that_a_rule_from_here_drops_is_in_the_journal(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-29")["id"], {"summary": "Party", "location": "Garden"})
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=timezone.now(),
+                lines=["RRULE:FREQ=WEEKLY;COUNT=2"])  # fmt: skip
+
+    synchronize(annas)
+
+    assert len(there(google)) == 2
+    kept = SyncOutcome.objects.filter(action="replaced", rule="R15").order_by("field")
+    assert [(one.field, one.google) for one in kept] == [("location", "Garden"), ("subject", "Party")]
+    assert_same(google, anna)
+    synchronize(annas)
+    assert_quiet(google, annas)
+
+
+def from_another_thread(work: Callable[[], None]) -> None:
+    """The emulator answers in a thread of its own, whose database connection has to be closed again."""
+    try:
+        work()
+    finally:
+        connection.close()

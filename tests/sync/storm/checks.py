@@ -86,7 +86,8 @@ def assert_nothing_doubled(world: World) -> None:
     shared = set(Activity.every.exclude(series=None).values_list("subject", flat=True))
     for name in (*CONNECTED, "maria"):
         shown = world.google.person(world.email(name)).events(expand=True)
-        assert not _doubles((event.get("summary"), str(event["start"])) for event in shown), (name, shown)
+        twice = _doubles((event.get("summary"), str(event["start"])) for event in shown)
+        assert not twice, (name, twice)
         shared |= {event.get("summary", "") for event in shown if "recurringEventId" in event}
         single = [event.get("summary") for event in shown]
         assert not _doubles(subject for subject in single if subject not in shared), (name, shown)
