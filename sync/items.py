@@ -476,6 +476,8 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
             _journal(run, pair, to_journal)
             _note_in_google(run, pair, noted)
             _note_here(run, pair, actions)
+            if not settle.keys() & {"state", "reason", "revive"} and repeating.is_none_in_google(pair.link, event):
+                repeating.return_to_series(pair.link, agreed=pair.google.now if pair.standing.is_organizer else None)
     except ChangedHere:
         if event is not pair.link.event:  # Google has our write; its answer must not be lost.
             store.observe_event(run, pair.link, event)

@@ -301,7 +301,7 @@ def is_none_in_google(link: EventLink, event: Mapping[str, Any]) -> bool:
     return bool(etag) and etag == event.get("etag")
 
 
-def return_to_series(link: EventLink, *, agreed: Snapshot | None, addresses: Mapping[int, str]) -> None:
+def return_to_series(link: EventLink, *, agreed: Snapshot | None) -> None:
     """
     Let an occurrence be as its series again, with whatever that takes on: there was nothing to send about it.
 
@@ -312,7 +312,7 @@ def return_to_series(link: EventLink, *, agreed: Snapshot | None, addresses: Map
         link.delete()
         return
     occurrence = store.load_activity(link.activity_id, lock=True)
-    here = store.snapshot_here(occurrence, addresses=addresses, organizer=occurrence.organizer_id)
+    here = store.snapshot_here(occurrence, addresses={}, organizer=occurrence.organizer_id)
     names = [name for name in OF_SERIES if getattr(here, name) == getattr(agreed, name)]
     assert occurrence.series is not None
     series.put_back(occurrence, head=occurrence.series.head, names=names)

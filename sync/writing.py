@@ -392,9 +392,6 @@ def settle_pair(
         )
         if pair.standing.is_when_held:  # Until then each session looks at it again, which asks Google nothing.
             EventLink.objects.filter(pk=link.pk).update(is_marked=True)
-        if not (state or revive or link.reason) and repeating.is_none_in_google(pair.link, event):
-            agreed = google if pair.standing.is_organizer else None
-            repeating.return_to_series(link, agreed=agreed, addresses=_invitable(activity))
         if activity.is_series and facts.is_cancelled:
             repeating.forget_exceptions(run, activity)
         if activity.is_series and revive:
