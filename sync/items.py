@@ -622,6 +622,8 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         return None
     if activity.is_series:
         writing.move_along(run, activity_id=activity.pk)
+    if part := repeating.same_part(run, activity):
+        return writing.link_part(run, part[0], activity_id=activity.pk, whole=part[1])
     is_back_fill = mark.mark == ActivityMark.COMPARED
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 

@@ -423,6 +423,32 @@ def split_from(run: Run, link: EventLink) -> list[EventLink]:
     return sorted(before, key=_begins, reverse=True)
 
 
+def same_part(run: Run, head: Activity) -> tuple[EventLink, EventLink] | None:
+    """
+    Return the event that Google made of the very part which was split off here as well, and the link to the series.
+
+    None if Google has not divided it there, or a colleague's session has made an activity of that part already.
+    """
+    former = head.series.split_from if head.series else None
+    wholes = EventLink.objects.filter(
+        calendar=run.calendar, activity__series=former, activity__is_series=True, state=State.LINKED
+    )
+    whole = wholes.first() if former else None
+    if whole is None or head.series is None:
+        return None
+    part = _PART.match(whole.event_id)
+    root = part["root"] if part else whole.event_id
+    linked = EventLink.objects.filter(event_id__startswith=f"{root}_R", activity__isnull=False).values("event_id")
+    new = EventLink.objects.filter(
+        calendar=run.calendar, google_calendar_id=whole.google_calendar_id, event_id__startswith=f"{root}_R",
+        event__recurringEventId__isnull=True, state=State.SEEN, activity=None,
+    ).exclude(event_id__in=linked)  # fmt: skip
+    for link in new:
+        if not facts_in(link).is_cancelled and _begins_event(run, link) == head.series.first_start:
+            return link, whole
+    return None
+
+
 def _begins(whole: EventLink) -> datetime:
     assert whole.activity is not None
     assert whole.activity.series is not None

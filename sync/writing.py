@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -229,6 +230,41 @@ def move_along(run: Run, *, activity_id: int) -> None:
             here={"when": values["before"]},
             google={"when": values["after"]},
         )
+
+
+def link_part(run: Run, link: EventLink, *, activity_id: int, whole: EventLink) -> EventLink:
+    """
+    Link the part of a series that was split off on both sides at the same occurrence: one part, not two (R9, R15).
+
+    What the whole series last agreed on is the base, so that what was changed about the part on either side is merged.
+    """
+    facts = facts_in(link)
+    with run.transaction(), repeating.followed(run, activity_id):
+        activity = store.load_activity(activity_id, lock=True)
+        profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
+        content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+        here, google = store.base_of(whole.base_here), store.base_of(whole.base_google)
+        current = _locked(link)
+        current.activity = activity
+        meet(run, activity, facts, joins=True)
+        _claim_meeting(facts, activity, may_fail=True)
+        _settle(
+            current,
+            here=replace(here or content, when=content.when),
+            google=replace(google or content, when=content.when),
+            presence=Presence.PRESENT,
+            profiles=profiles,
+        )
+        EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Now it is a pair to decide about.
+        run.note(
+            SyncOutcome.Action.JOINED,
+            rule="R15",
+            reason="This series was divided here and in Google at the same occurrence.",
+            item=activity.subject,
+            link=current,
+        )
+        repeating.mark_what_deviates(run, activity)
+    return current
 
 
 def take_another_id(run: Run, link: EventLink, *, leaving: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Profile
 from activities import series
-from activities.models import Activity
+from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
@@ -166,6 +166,22 @@ def test_what_google_changed_about_an_occurrence_that_a_rule_from_here_drops_is_
     assert [(one.field, one.google) for one in kept] == [("location", "Garden"), ("subject", "Party")]
     assert_same(google, anna)
     synchronize(annas)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R9", "R11")
+def test_a_series_split_on_both_sides_at_the_same_occurrence_has_one_later_part(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"}, scope="following")
+    series.edit(activity=occurrence("2027-03-22"), scope="following", by=anna, now=timezone.now(), notes="Bring boots")
+
+    for _round in range(2):
+        synchronize(annas)
+
+    assert [(row["location"], row["description"]) for row in there(google)[2:]] == [("Garden", "Bring boots")] * 3
+    assert_same(google, anna)
+    assert Series.objects.count() == 2
     assert_quiet(google, annas)
 
 

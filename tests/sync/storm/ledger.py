@@ -167,15 +167,16 @@ def _values_here() -> tuple[dict[Place, str], dict[Place, str]]:
     """
     values: dict[Place, str] = {}
     of_series: dict[Place, str] = {}
-    columns = ("pk", "is_series", "series_id", "original_start", "start", "start_date", *TEXTS)
+    columns = ("pk", "is_series", "series_id", "series__split_from", "original_start", "start", "start_date", *TEXTS)
     rows = list(Activity.every.order_by("-is_series").values_list(*columns))
-    heads = {series: texts for _pk, is_series, series, _original, _start, _day, *texts in rows if is_series}
-    for pk, is_series, series, original, start, day, *texts in rows:
+    heads = {series: texts for _pk, is_series, series, _former, _original, _start, _day, *texts in rows if is_series}
+    for pk, is_series, series, former, original, start, day, *texts in rows:
         is_occurrence = series and not is_series
         common = heads.get(series, []) if is_occurrence else [""] * len(texts)
         own = [text if text != shared else "" for text, shared in zip(texts, common, strict=True)]
         values |= {(pk, name): text for name, text in zip(TEXTS, own, strict=True) if text}
-        is_own = not is_occurrence or (original != start if day is None else original.date() != day)
+        is_moved = is_occurrence and (original != start if day is None else original.date() != day)
+        is_own = is_moved or not (is_occurrence or former)  # A later part begins when the whole series says.
         (values if is_own else of_series)[pk, "when"] = day.isoformat() if day else _minute(start)
     return values, of_series
 
