@@ -258,6 +258,8 @@ def _place(run: Run, link: EventLink) -> bool:
     """Find the activity of an event that this account has not linked yet, or make one (R2, R3, R9, R15)."""
     facts = facts_in(link)
     if facts.series_event_id and (whole := repeating.link_of_series(run, link, facts)):
+        if whole.pk in run.deferred or repeating.goes_with_its_series(run, link, whole):
+            return True
         return repeating.place_exception(run, link, whole)
     if facts.is_cancelled:
         link.delete()
