@@ -169,8 +169,8 @@ def _put_aside(run: Run, error: Exception, *, link_id: int | None = None, mark: 
     """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
     if isinstance(error, FOR_THE_SESSION):
         raise error
-    if isinstance(error, LookLater):
-        return
+    if isinstance(error, (LookLater, EventLink.DoesNotExist)):
+        return  # Of a link that somebody let go of meanwhile, the marks say what is left to do.
     if mark and link_id is None:
         link_id = (
             EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id)
