@@ -584,7 +584,7 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
             _hand_over(run, activity, who)
         return None
     if activity.is_series:
-        writing.move_along(run, activity_id=activity.pk)
+        writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 

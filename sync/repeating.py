@@ -309,18 +309,24 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
 
 
 def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
+    as_exception(link, occurrence, whole)
+    link.series, link.state = occurrence.series, State.LINKED
+    link.reason, link.rule, link.retry_at = "", "", None
+    link.is_marked, link.mark = True, link.mark + 1
+    link.save()
+
+
+def as_exception(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
+    """Let a link, not saved, belong to an occurrence; what its series agreed on about it is the base."""
     original = occurrence.original_start
     assert original is not None
     if link.event.get("status") == "cancelled":  # Google says little more than its id; whose it was, the series tells.
         kept = ("organizer", "creator", "attendees", "iCalUID", "eventType")
         link.event = {name: whole.event[name] for name in kept if name in whole.event} | link.event
     here, google = store.base_of(whole.base_here), store.base_of(whole.base_google)
-    link.activity, link.series, link.state = occurrence, occurrence.series, State.LINKED
+    link.activity = occurrence
     link.base_here = _base(here, original, presence=Presence.PRESENT.value)
     link.base_google = _base(google, original, answers=(whole.base_google or {}).get("answers", {}))
-    link.reason, link.rule, link.retry_at = "", "", None
-    link.is_marked, link.mark = True, link.mark + 1
-    link.save()
 
 
 def _base(whole: Snapshot | None, original: datetime, **more: Any) -> dict[str, Any] | None:

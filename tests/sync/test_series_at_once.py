@@ -14,7 +14,7 @@ from activities.models import Activity, FieldChange
 from sync import items, writing
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.google import synchronize, timed
-from tests.sync.helpers import assert_quiet
+from tests.sync.helpers import assert_quiet, change
 from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
     ANNA,
     ZONE,
@@ -217,4 +217,34 @@ def test_what_was_changed_in_google_waits_with_its_series_for_a_persons_word(goo
     settle(annas)
     assert there(google) == []
     assert not Activity.objects.present().exists()
+    assert_quiet(google, annas)
+
+
+# --- Divided here, one occurrence of the later part changed in Google -------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_google_changed_about_one_occurrence_comes_along_when_we_split(google, anna, annas):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+    person = google.person(ANNA)
+    person.edit(instance(google, "2027-03-29")["id"], timed("2027-03-30T15:00:00", "2027-03-30T16:00:00", ZONE))
+    synchronize(annas)
+
+    split_here(anna)
+    person.edit(instance(google, "2027-03-30", "15:00")["id"], {"location": "Garden"})
+    person.delete(instance(google, "2027-04-05")["id"])
+    person.edit(instance(google, THIRD)["id"], {"summary": "Board"})
+    change(occurrence(THIRD), anna, notes="Bring cake")
+    settle(annas)
+
+    rows = Activity.objects.exclude(status="canceled").order_by("start")
+    assert [(row.subject, row.start, row.location, row.notes) for row in rows] == [
+        ("Stand-up", at("2027-03-08"), "", ""),
+        ("Stand-up", at("2027-03-15"), "", ""),
+        ("Board", at(THIRD), "", "Bring cake"),
+        ("Retro", at("2027-03-30", "15:00"), "Garden", ""),
+    ]
+    assert occurrence("2027-04-05").status == "canceled"
+    assert_same(google, anna)
     assert_quiet(google, annas)
