@@ -169,8 +169,8 @@ def _put_aside(run: Run, error: Exception, *, link_id: int | None = None, mark: 
     """One item, one outcome: what goes wrong with it stops nothing else (R19)."""
     if isinstance(error, FOR_THE_SESSION):
         raise error
-    if isinstance(error, LookLater):
-        return
+    if isinstance(error, (LookLater, EventLink.DoesNotExist)):
+        return  # Of a link that somebody let go of meanwhile, the marks say what is left to do.
     if mark and link_id is None:
         link_id = (
             EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id)
@@ -276,6 +276,8 @@ def _place(run: Run, link: EventLink) -> bool:
     """Find the activity of an event that this account has not linked yet, or make one (R2, R3, R9, R15)."""
     facts = facts_in(link)
     if facts.series_event_id and (whole := repeating.link_of_series(run, link, facts)):
+        if whole.pk in run.deferred or repeating.goes_with_its_series(run, link, whole):
+            return True
         return repeating.place_exception(run, link, whole)
     if facts.is_cancelled:
         link.delete()
@@ -620,10 +622,10 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         if who.organizer != activity.organizer_id:
             _hand_over(run, activity, who)
         return None
-    if activity.is_series:
-        writing.move_along(run, activity_id=activity.pk)
     if part := repeating.same_part(run, activity):
         return writing.link_part(run, part[0], activity_id=activity.pk, whole=part[1])
+    if activity.is_series:
+        writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 

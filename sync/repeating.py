@@ -239,7 +239,54 @@ def forget_exceptions(run: Run, head: Activity) -> None:
     Should it return, what is particular about them is found anew. Those that had been cancelled by themselves stay so.
     """
     links = EventLink.objects.filter(calendar=run.calendar, series=head.series, activity__is_series=False)
-    links.exclude(event__status="cancelled").delete()
+    links = links.exclude(event__status="cancelled")
+    if store.presence_here(head) is not Presence.PRESENT:
+        for link in links.filter(is_marked=True):
+            _journal_lost(run, link, head, base=store.base_of(link.base_google))
+    links.delete()
+
+
+def goes_with_its_series(run: Run, link: EventLink, whole: EventLink) -> bool:
+    """
+    Forget an occurrence that was changed in Google, where its series was canceled or deleted here since (R14).
+
+    Who removes all of a series means this occurrence as well; a change of one is no change of the series.
+    """
+    theirs, head = facts_in(whole), store.load_activity(whole.activity_id)
+    is_removed = theirs.is_cancelled and theirs.is_own and store.presence_here(head) is not Presence.PRESENT
+    original = facts_in(link).original_start
+    if not is_removed or original is None or facts_in(link).is_cancelled:
+        return False
+    base = store.base_of(whole.base_google)
+    with run.transaction():
+        _journal_lost(run, link, head, base=at_occurrence(base, original) if base else None)
+        link.delete()
+    return True
+
+
+def _journal_lost(run: Run, link: EventLink, head: Activity, *, base: Snapshot | None) -> None:
+    """Keep what was changed in Google about an occurrence that goes with its series all the same (R14)."""
+    facts = facts_in(link)
+    profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
+    try:
+        google = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+    except mapping.UnreadableEvent:
+        return
+    names = [name for name in snapshots.FIELDS if base and getattr(google, name) != getattr(base, name)]
+    if not names:
+        return
+    run.note(
+        SyncOutcome.Action.REPLACED,
+        rule="R14",
+        reason="One occurrence was changed in Google, but the whole series was canceled or deleted here: it goes too.",
+        item=google.subject,
+        activity_id=head.pk,
+        field=", ".join(names),
+        here={name: snapshots.dump_value(getattr(base, name)) for name in names},
+        google={name: snapshots.dump_value(getattr(google, name)) for name in names},
+        kept=SyncOutcome.Direction.HERE,
+        is_resolved=True,
+    )
 
 
 def mark_all_that_deviates(run: Run) -> None:
@@ -320,18 +367,24 @@ def return_to_series(link: EventLink, *, agreed: Snapshot | None) -> None:
 
 
 def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
+    as_exception(link, occurrence, whole)
+    link.series, link.state = occurrence.series, State.LINKED
+    link.reason, link.rule, link.retry_at = "", "", None
+    link.is_marked, link.mark = True, link.mark + 1
+    link.save()
+
+
+def as_exception(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
+    """Let a link, not saved, belong to an occurrence; what its series agreed on about it is the base."""
     original = occurrence.original_start
     assert original is not None
     if link.event.get("status") == "cancelled":  # Google says little more than its id; whose it was, the series tells.
         kept = ("organizer", "creator", "attendees", "iCalUID", "eventType")
         link.event = {name: whole.event[name] for name in kept if name in whole.event} | link.event
     here, google = store.base_of(whole.base_here), store.base_of(whole.base_google)
-    link.activity, link.series, link.state = occurrence, occurrence.series, State.LINKED
+    link.activity = occurrence
     link.base_here = _base(here, original, presence=Presence.PRESENT.value)
     link.base_google = _base(google, original, answers=(whole.base_google or {}).get("answers", {}))
-    link.reason, link.rule, link.retry_at = "", "", None
-    link.is_marked, link.mark = True, link.mark + 1
-    link.save()
 
 
 def _base(whole: Snapshot | None, original: datetime, **more: Any) -> dict[str, Any] | None:

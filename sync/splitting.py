@@ -6,7 +6,7 @@ Split in Google, it is the same for everybody here. Split here, it is the same f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -163,18 +163,48 @@ def event_before_the_split(run: Run, activity: Activity) -> Mapping[str, Any]:
     return {}
 
 
+def link_before_the_split(run: Run, activity: Activity) -> EventLink | None:
+    """Return this account's link to the series from which this one was split here, None unless both sides have it."""
+    former = activity.series.split_from if activity.is_series and activity.series else None
+    if former is None:
+        return None
+    links = EventLink.objects.filter(calendar=run.calendar, activity__series=former, activity__is_series=True)
+    return links.filter(state=EventLink.State.LINKED).exclude(event__status="cancelled").first()
+
+
+def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair]:
+    """
+    Yield what was changed in Google meanwhile about occurrences that were split off here, with what they are now.
+
+    What was changed here about all of them is no change of one.
+    """
+    head = store.load_activity(activity.pk)
+    addresses = store.addresses_of(person.profile_id for person in head.participants.all())
+    here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
+    found = EventLink.objects.filter(
+        calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN, is_marked=True
+    )
+    for link in found.order_by("id"):
+        original = mapping.facts_of(link.event).original_start
+        occurrence = Activity.every.filter(series=activity.series, original_start=original).first()
+        if original and occurrence and not occurrence.is_series:
+            repeating.as_exception(link, occurrence, whole)
+            link.base_here = {"snapshot": snapshots.dump(at_occurrence(here, original)), "presence": Presence.PRESENT}
+            try:
+                yield store.load_pair(run, link)
+            except mapping.UnreadableEvent:
+                continue
+
+
 def moved_with_the_whole(run: Run, activity: Activity) -> Repeating | None:
     """
     Return when a part takes place that was split off here while all of the series was moved in Google: as much later.
 
     None if it was not, or if the part was given a time of its own.
     """
-    former = activity.series.split_from if activity.is_series and activity.series else None
-    link = EventLink.objects.filter(
-        calendar=run.calendar, activity__series=former, activity__is_series=True, state=EventLink.State.LINKED
-    ).first() if former else None  # fmt: skip
+    link = link_before_the_split(run, activity)
     base = store.base_of(link.base_google) if link else None
-    if link is None or base is None or mapping.facts_of(link.event).is_cancelled:
+    if link is None or base is None:
         return None
     now = mapping.when_of(link.event, default_zone=run.default_zone)
     return moved_along(base.when, moved=now, part=store.when_here(activity))

@@ -16,7 +16,16 @@ from activities.models import Activity, FieldChange, Participant
 from sync import repeating, splitting, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
-from sync.core.decide import Presence, agreed_after, agreed_presence_after, label_of
+from sync.core.decide import (
+    CancelHere,
+    GaveWay,
+    Presence,
+    UpdateHere,
+    agreed_after,
+    agreed_presence_after,
+    decide,
+    label_of,
+)
 from sync.core.identity import Placed, meeting_key
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized, organizer_of_import
@@ -207,8 +216,17 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_
         return link
 
 
-def move_along(run: Run, *, activity_id: int) -> None:
-    """Let what was split off here take part in what Google did to the whole meanwhile: move it (R15)."""
+def take_along(run: Run, *, activity_id: int) -> None:
+    """
+    Let what was split off here take part in what Google did meanwhile to the whole: it moves along (R15).
+
+    What was changed in Google about one of its occurrences is changed here, so that it goes out with the new part.
+    """
+    with run.transaction():
+        activity = store.load_activity(activity_id, lock=True)
+        if whole := splitting.link_before_the_split(run, activity):
+            for pair in splitting.pairs_along(run, activity, whole):
+                _take_exception_along(run, pair)
     with run.transaction(), repeating.followed(run, activity_id):
         activity = store.load_activity(activity_id, lock=True)
         when = splitting.moved_with_the_whole(run, activity)
@@ -230,6 +248,30 @@ def move_along(run: Run, *, activity_id: int) -> None:
             here={"when": values["before"]},
             google={"when": values["after"]},
         )
+
+
+def _take_exception_along(run: Run, pair: Pair) -> None:
+    """Apply what Google's version of an occurrence says; what gives way is in the journal (R11)."""
+    occurrence = store.load_activity(pair.activity.pk, lock=True)
+    for action in decide(pair.here, pair.google, pair.standing):
+        if isinstance(action, UpdateHere):
+            _write_content(run, occurrence, action.patch, pair)
+        elif isinstance(action, CancelHere):
+            _write_status(run, occurrence, Activity.Status.CANCELED, revive=False)
+        elif isinstance(action, GaveWay):
+            run.note(
+                SyncOutcome.Action.REPLACED,
+                rule=action.rule,
+                reason=action.reason,
+                item=pair.activity.subject,
+                activity_id=occurrence.pk,
+                field=action.name,
+                here=snapshots.dump_value(action.here),
+                google=snapshots.dump_value(action.google),
+                kept=action.kept.value,
+                is_resolved=True,
+            )
+    occurrence.save()
 
 
 def link_part(run: Run, link: EventLink, *, activity_id: int, whole: EventLink) -> EventLink:

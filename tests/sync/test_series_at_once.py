@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -9,17 +10,19 @@ import pytest
 from django.utils import timezone
 
 from activities import series
-from activities.models import Activity
+from activities.models import Activity, FieldChange
 from sync import items, writing
-from sync.models import EventLink, SyncOutcome
+from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.google import synchronize, timed
-from tests.sync.helpers import assert_quiet
+from tests.sync.helpers import assert_quiet, change
 from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
     ANNA,
     ZONE,
     anna,
     assert_same,
     at,
+    begins,
+    instance,
     make_here,
     make_there,
     occurrence,
@@ -162,4 +165,86 @@ def test_the_old_part_is_cut_once_the_new_one_is_not_wanted_any_more(google, ann
 
     assert_same(google, anna)
     assert {event["summary"] for event in there(google)} == {"Stand-up"} | ({"Review"} if how == "parts" else set())
+    assert_quiet(google, annas)
+
+
+# --- Removed on one side, one occurrence changed on the other ---------------------------------------------------------
+
+
+@pytest.mark.rule("R14", "R15")
+@pytest.mark.parametrize("before", ["plain", "an exception"])
+@pytest.mark.parametrize("what", ["canceled", "deleted"])
+def test_all_removed_here_takes_along_what_was_changed_in_google(google, anna, annas, what, before):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+    if before == "an exception":
+        google.person(ANNA).edit(instance(google, THIRD)["id"], {"location": "Garden"})
+        synchronize(annas)
+    google.person(ANNA).edit(instance(google, THIRD)["id"], {"summary": "Board"})
+    scope = {"activity": occurrence("2027-03-08"), "scope": "all", "now": timezone.now(), "by": anna}
+    if what == "deleted":
+        series.delete(**scope)
+    else:
+        series.set_status(status="canceled", **scope)
+
+    settle(annas)
+
+    assert there(google) == []
+    assert not Activity.objects.present().exclude(status="canceled").exists()
+    lost = SyncOutcome.objects.get(action="replaced")
+    assert (lost.rule, lost.google) == ("R14", {"subject": "Board"})
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14", "R15")
+def test_what_was_changed_in_google_waits_with_its_series_for_a_persons_word(google, anna, annas):  # noqa: F811
+    for number in range(6):
+        make_there(google, summary=f"Stand-up {number}")
+    synchronize(annas)
+    for head in Activity.every.filter(is_series=True):
+        series.delete(activity=head.series.occurrences.first(), scope="all", by=anna, now=timezone.now())
+    FieldChange.objects.update(at=timezone.now() - timedelta(days=2))  # Nobody has just ordered it.
+    for event in there(google):
+        if begins(event) == at(THIRD):
+            google.person(ANNA).edit(event["id"], {"summary": "Board"})
+
+    session = synchronize(annas)
+
+    assert session.status == "needs_confirmation"
+    assert len(there(google)) == 30
+    assert not Activity.objects.present().exists()
+    SyncedCalendar.objects.update(confirmed_removals=session.stopped_before)
+    settle(annas)
+    assert there(google) == []
+    assert not Activity.objects.present().exists()
+    assert_quiet(google, annas)
+
+
+# --- Divided here, one occurrence of the later part changed in Google -------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_google_changed_about_one_occurrence_comes_along_when_we_split(google, anna, annas):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+    person = google.person(ANNA)
+    person.edit(instance(google, "2027-03-29")["id"], timed("2027-03-30T15:00:00", "2027-03-30T16:00:00", ZONE))
+    synchronize(annas)
+
+    split_here(anna)
+    person.edit(instance(google, "2027-03-30", "15:00")["id"], {"location": "Garden"})
+    person.delete(instance(google, "2027-04-05")["id"])
+    person.edit(instance(google, THIRD)["id"], {"summary": "Board"})
+    change(occurrence(THIRD), anna, notes="Bring cake")
+    settle(annas)
+
+    rows = Activity.objects.exclude(status="canceled").order_by("start")
+    assert [(row.subject, row.start, row.location, row.notes) for row in rows] == [
+        ("Stand-up", at("2027-03-08"), "", ""),
+        ("Stand-up", at("2027-03-15"), "", ""),
+        ("Board", at(THIRD), "", "Bring cake"),
+        ("Retro", at("2027-03-30", "15:00"), "Garden", ""),
+    ]
+    assert occurrence("2027-04-05").status == "canceled"
+    assert_same(google, anna)
     assert_quiet(google, annas)

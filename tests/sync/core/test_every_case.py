@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from sync.core import decide as core
 from sync.core.decide import Answer, Presence, Side
-from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Days, Snapshot, Timed
+from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Days, Repeating, Snapshot, Timed
 from tests.sync.core.world import LATER, NOON, READ_ONLY, Session, State, World, synchronize
 
 PRESENT, CANCELED, DELETED = Presence
@@ -33,9 +33,10 @@ BASE = Snapshot(
     "Review", Timed(NOON, NOON + HOUR, "Europe/Zurich"), "Room 0", "As agreed", people=frozenset({ANNA, BORIS})
 )
 # For each field of R10: what it is changed to here, and in Google.
+SERIES = Repeating(BASE.when, ("RRULE:FREQ=WEEKLY;COUNT=5",))
 VALUES: dict[str, tuple[Any, Any]] = {
     "subject": ("Ours", "Theirs"),
-    "when": (Timed(NOON + HOUR, NOON + 2 * HOUR, "Europe/Zurich"), Days(date(2026, 3, 9), date(2026, 3, 9))),
+    "when": (Timed(NOON + HOUR, NOON + 2 * HOUR, "Europe/Zurich"), SERIES),
     "location": ("Room 1", ""),
     "notes": ("", "<b>Theirs</b>"),
     "is_private": (True, True),
@@ -173,7 +174,9 @@ def check_actions(actions: list[core.Action]) -> None:
         assert len(actions) == 1, "What is to be read afresh is decided about only then."
     patches = [set(action.patch) for action in actions if isinstance(action, (core.UpdateHere, core.UpdateInGoogle))]
     if len(patches) == 2:
-        assert patches[0] & patches[1] <= {"people"}, "Both sides take the other's value."
+        assert patches[0] & patches[1] <= {"people", "when"}, "Both sides take the other's value."
+        whens = {action.patch.get("when") for action in actions if hasattr(action, "patch")}
+        assert len(whens) == 1 or not patches[0] & patches[1] & {"when"}, "Both sides take the other's time."
 
 
 def check_rights(start: World, session: Session) -> None:
@@ -215,6 +218,8 @@ def check_sides_agree(start: World, end: World, session: Session) -> None:
         return
     check_people_agree(start, end, session)
     for name in MERGED:
+        if name == "when" and end.is_when_held:
+            continue
         ours, theirs = getattr(end.here, name), getattr(end.google, name)
         is_rewritten = start.base_here and start.base_google and not _is_edited(start, name)
         assert ours == theirs or is_rewritten, f"Both sides differ in {name}."
@@ -245,7 +250,10 @@ def _is_edited(start: World, name: str) -> bool:
 
 def check_nothing_is_lost(start: World, end: World, session: Session) -> None:
     """R11: every edit is on a side or in the journal."""
+    both = start.when_of_both()
     for name in MERGED:
+        if name == "when" and both and end.here.when == both == end.google.when:
+            continue  # What either side did to the series is done.
         given_up = [value for action in session.gave_way(name) for value in (action.here, action.google)]
         held = [getattr(end.here, name)]
         if end.google_presence is PRESENT:
@@ -380,6 +388,45 @@ def test_every_deletion_beside_a_change_of_every_field(name):
             continue
         case = {**at, "bases": bases, "change": change, "why_read_only": why_read_only}
         check(made(case, role, name), (name, role, case))
+
+
+# To what a time may be changed: moved, made a series, cut short, both, all day, given another rule.
+MOVED = Timed(NOON + HOUR, NOON + 2 * HOUR, "Europe/Zurich")
+CUT = ("RRULE:FREQ=WEEKLY;UNTIL=20260315T225959Z",)
+DAY = Days(date(2026, 3, 9), date(2026, 3, 9))
+WHENS = (BASE.when, MOVED, DAY, SERIES, Repeating(BASE.when, CUT), Repeating(MOVED, SERIES.lines),
+         Repeating(MOVED, CUT), Repeating(DAY, SERIES.lines), Repeating(BASE.when, ("RRULE:FREQ=DAILY",)))  # fmt: skip
+
+
+@pytest.mark.rule("R6", "R11", "R14", "R15")
+@pytest.mark.parametrize("agreed", [BASE.when, SERIES], ids=["single", "series"])
+def test_every_time_on_every_side(agreed):
+    """Series among them, which one side cuts short while the other moves them, or of which a part is not sent yet."""
+    apart = [at for at in presences() if at["state"] is State.LINKED and at["agreed"] is PRESENT]
+    for ours, theirs, later, at, role, why_read_only, is_held in product(
+        WHENS, WHENS, (Side.HERE, Side.GOOGLE), apart, ("organizer", "took-over", "guest"), ("", READ_ONLY),
+        (False, True)
+    ):  # fmt: skip
+        case = (ours, theirs, later, at, role, why_read_only, is_held)
+        base = replace(BASE, when=agreed)
+        world = world_of({}, base=base, role=role, why_read_only=why_read_only, is_when_held=is_held, **at)
+        world.here, world.google = replace(base, when=ours), replace(base, when=theirs)
+        world.here_at, world.google_at = (LATER, NOON) if later is Side.HERE else (NOON, LATER)
+        world.observe()
+        direct = copy(world)
+        _start, end, session = check(world, case)
+        if not is_held or session.inserted or end.state is not State.LINKED:
+            continue
+        if {end.here_presence, start_presence(at)} == {PRESENT}:
+            assert (end.here.when, end.google.when) == (ours, theirs), case
+        direct.is_when_held = end.is_when_held = False
+        check(end, case)
+        synchronize(direct)
+        assert (end.here, end.google) == (direct.here, direct.google), case
+
+
+def start_presence(at: dict[str, Any]) -> Presence:
+    return PRESENT if at["here_presence"] is PRESENT is at["google_presence"] else CANCELED
 
 
 @pytest.mark.rule("R14")

@@ -16,7 +16,7 @@ from typing import Any
 from sync.core import decide as core
 from sync.core.decide import Answer, Half, Presence, Standing
 from sync.core.reasons import Reason
-from sync.core.snapshot import FIELDS, Snapshot
+from sync.core.snapshot import FIELDS, Repeating, Snapshot
 
 LOOKS = 4
 NOON = datetime(2026, 3, 9, 12, tzinfo=UTC)
@@ -57,6 +57,7 @@ class World:
     why_read_only: str = ""
     foreign: frozenset[str] = frozenset()
     is_completed: bool = False
+    is_when_held: bool = False  # What was split off here is not in Google yet.
     answer: Answer = field(default_factory=Answer)
     incarnation: int = 0
 
@@ -94,8 +95,21 @@ class World:
             is_own_copy=self.is_own_copy,
             other_copies_live=self.other_copies_live,
             is_completed=self.is_completed,
+            when_of_both=self.when_of_both(),
+            is_when_held=self.is_when_held,
             answer=self.answer,
         )
+
+    def when_of_both(self) -> Repeating | None:
+        """Cut short on one side, moved on the other; what a rule means is nothing of this world."""
+        assert self.seen
+        base = self.base_here.when if self.base_here else None
+        for one, other in ((self.here.when, self.seen.when), (self.seen.when, self.here.when)):
+            if not all(isinstance(when, Repeating) for when in (base, one, other)):
+                return None
+            if one.first == base.first != other.first and one.lines != base.lines == other.lines:
+                return Repeating(other.first, one.lines)
+        return None
 
     def foreign_now(self) -> frozenset[str]:
         """What somebody else changed counts only as long as it differs from what was agreed."""
@@ -212,6 +226,7 @@ def _settle(world: World, actions: list[core.Action], *, here: Half, google: Hal
             replace(google, now=world.seen),
             is_organizer=standing.is_organizer,
             are_guests_cut=standing.are_guests_cut,
+            is_when_held=standing.is_when_held,
         )
     is_apart = frozen or (not detached and world.state is not State.LINKED)
     if not (revived or is_apart):

@@ -50,6 +50,7 @@ class Ledger:
     mails_seen: int = 0
     mails_of_sessions: Counter[tuple[str, str]] = field(default_factory=Counter)  # By event and whom it was sent to.
     conflicts_seen: int = 0
+    _perhaps_sent: set[str] = field(default_factory=set)  # By sessions that got no answer.
 
     def __post_init__(self) -> None:
         self._before = self._look()
@@ -59,21 +60,26 @@ class Ledger:
         """A session begins: what either side has held so far, none of its conflicts may call new."""
         self.accept()
         self._seen_before = {side: set(values) for side, values in self.seen.items()}
+        self._seen_before[GOOGLE] -= self._perhaps_sent
 
     def accept(self) -> None:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
         self._before = self._look()
         self.mails_seen = len(self.google.mail)
 
-    def judge(self) -> None:
+    def judge(self, *, has_heard_all: bool = True) -> None:
         """
         A session did something. What it took away is asked for at the end, when the journal is complete.
+
+        It may not have heard what became of its writes: then it cannot know that a value of ours is Google's as well.
 
         :raises AssertionError: if it touched a guest who is no user (R7), or told guests what it must not (R17).
         """
         self._assert_conflicts_are_real()
         before, self._before = self._before, self._look()
         now = self._before
+        if not has_heard_all:
+            self._perhaps_sent |= set(now.google.values()) - set(before.google.values())
         lost_here = _lost(before.here, now.here | now.of_series_here)
         lost_there = _lost(before.google, now.google | now.of_series_there)
         self.gone += [(HERE, value, f"in {place}") for place, value in lost_here]

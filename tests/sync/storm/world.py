@@ -143,8 +143,8 @@ class World:
         self.send(session.pk)  # One more, since an earlier message may be lost.
         meanwhile = (lambda: self._meanwhile(act)) if act else None
         has_ended = self.checkpoints.run(self.work, at=at, act=meanwhile, of=of)
-        self.ledger.judge()
         session.refresh_from_db()
+        self.ledger.judge(has_heard_all=has_ended and session.status == SyncSession.Status.SUCCEEDED)
         self.say(f"session of {name}: {session.status if has_ended else 'killed'} {session.error}")
         outcomes = session.outcomes.values_list("item", "action", "field", "rule", "reason", "error")
         self.log += [f"    {' | '.join(outcome)}" for outcome in outcomes]
