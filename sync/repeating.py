@@ -292,6 +292,13 @@ def event_id_of(whole: EventLink, occurrence: Activity) -> str:
     return f"{whole.event_id}_{recurrence.instance_suffix(occurrence.original_start, all_day=is_all_day)}"
 
 
+def is_time_on_its_way(whole: EventLink) -> bool:
+    """Whether a series takes place at other times here than both sides last agreed: Google does not know them yet."""
+    current = EventLink.objects.get(pk=whole.pk)
+    base = store.base_of(current.base_here)
+    return base is not None and base.when != store.when_here(store.load_activity(current.activity_id))
+
+
 def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapping[str, Any]) -> EventLink:
     """Link an occurrence to Google's version of it. What series and occurrence agreed on so far is the base."""
     event = mapping.cleaned(dict(event))

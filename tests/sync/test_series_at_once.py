@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from activities import series
@@ -246,5 +247,33 @@ def test_what_google_changed_about_one_occurrence_comes_along_when_we_split(goog
         ("Retro", at("2027-03-30", "15:00"), "Garden", ""),
     ]
     assert occurrence("2027-04-05").status == "canceled"
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+# --- A person, while a session runs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R12", "R19")
+def test_an_exception_waits_for_its_series_that_was_moved_in_this_moment(google, anna, annas):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    of_all(anna, subject="Retro")
+    change(occurrence(THIRD), anna, location="Garden")
+    half_past = {"start": at("2027-03-08", "10:30"), "due": at("2027-03-08", "11:30")}
+
+    def move() -> None:
+        try:
+            of_all(anna, **half_past)
+        finally:
+            connection.close()  # It runs in a thread of the server.
+
+    google.interject(move, method="PATCH", times=1)
+
+    session = synchronize(annas)
+
+    assert not session.outcomes.filter(action="parked").exists()
+    settle(annas)
+    assert instance(google, THIRD, "10:30")["location"] == "Garden"
     assert_same(google, anna)
     assert_quiet(google, annas)
