@@ -585,6 +585,8 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         if who.organizer != activity.organizer_id:
             _hand_over(run, activity, who)
         return None
+    if splitting.is_divided_in_google_too(run, activity):
+        raise LookLater
     if activity.is_series:
         writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED

@@ -375,7 +375,7 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     for whole in split_from(run, link):
         assert whole.activity is not None
         moved = series.move_occurrences(whole.activity, to=head, since=head.series.first_start, now=run.now)
-        _renew(run, moved)
+        renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
     _look_at_exceptions(run, link)
@@ -414,8 +414,14 @@ def split_from(run: Run, link: EventLink) -> list[EventLink]:
     root = part["root"]
     same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
-    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < _begins_event(run, link)]
+    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < begins_event(run, link)]
     return sorted(before, key=_begins, reverse=True)
+
+
+def root_of(whole: EventLink) -> str:
+    """Return the id from which the ids of a series' later parts in Google are made."""
+    part = _PART.match(whole.event_id)
+    return part["root"] if part else whole.event_id
 
 
 def _begins(whole: EventLink) -> datetime:
@@ -424,7 +430,7 @@ def _begins(whole: EventLink) -> datetime:
     return whole.activity.series.first_start
 
 
-def _begins_event(run: Run, link: EventLink) -> datetime:
+def begins_event(run: Run, link: EventLink) -> datetime:
     when = mapping.when_of(link.event, default_zone=run.default_zone)
     first = when.first if isinstance(when, Repeating) else when
     return series.original_of(first.first if isinstance(first, Days) else first.start)
@@ -455,7 +461,7 @@ def _look_at_exceptions(run: Run, link: EventLink) -> None:
     ).update(is_marked=True, mark=F("mark") + 1)
 
 
-def _renew(run: Run, moved: Iterable[int]) -> None:
+def renew(run: Run, moved: Iterable[int]) -> None:
     """Occurrences that came over into another series: links to what they were there are of no use any more."""
     links = EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False)
     ids = list(links.order_by("id").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))

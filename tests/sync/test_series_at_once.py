@@ -221,6 +221,39 @@ def test_what_was_changed_in_google_waits_with_its_series_for_a_persons_word(goo
     assert_quiet(google, annas)
 
 
+# --- Divided on both sides -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("later", ["here", "google"])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        pytest.param(THIRD, "2027-03-29", ["", "", "Hall", "Retro, Hall", "Retro, Hall"], id="here-first"),
+        pytest.param("2027-03-29", THIRD, ["", "", "Retro", "Hall", "Hall"], id="in-google-first"),
+        pytest.param(THIRD, THIRD, ["", "", "Retro, Hall", "Retro, Hall", "Retro, Hall"], id="at-the-same-one"),
+    ],
+)
+def test_a_series_divided_on_both_sides_has_each_occurrence_once(google, anna, annas, later, ours, theirs, expected):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    def here() -> None:
+        row = occurrence(ours)
+        series.edit(activity=row, scope="following", by=anna, now=timezone.now(), location="Hall")
+
+    def in_google() -> None:
+        google.person(ANNA).edit(instance(google, theirs)["id"], {"summary": "Retro"}, scope="following")
+
+    in_turn(here, in_google, later=later)
+    settle(annas)
+
+    found = [(row.subject, row.location) for row in Activity.objects.order_by("start")]
+    assert [", ".join(filter(None, [subject.replace("Stand-up", ""), place])) for subject, place in found] == expected
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
 # --- Divided here, one occurrence of the later part changed in Google -------------------------------------------------
 
 
