@@ -598,13 +598,15 @@ def _find_occurrence(run: Run, whole: EventLink, activity: Activity) -> Generato
     """
     Return an occurrence by its original start.
 
-    :raises LookLater: if Google has none there because the series was changed in this very moment.
+    :raises LookLater: if Google has none there because the series was changed in this very moment, there or here.
     :raises EventGone: if it has none there for any other reason.
     """
     assert activity.original_start is not None
     try:
         return run.gateway.find_occurrence(series_event_id=whole.event_id, original_start=activity.original_start)
     except errors.EventGone as error:
+        if repeating.is_time_on_its_way(whole):
+            raise LookLater from error
         series = yield Call("get", event_id=whole.event_id)
         if series.get("etag") == whole.etag:
             raise
@@ -622,8 +624,8 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         if who.organizer != activity.organizer_id:
             _hand_over(run, activity, who)
         return None
-    if part := repeating.same_part(run, activity):
-        return writing.link_part(run, part[0], activity_id=activity.pk, whole=part[1])
+    if splitting.is_divided_in_google_too(run, activity):
+        raise LookLater
     if activity.is_series:
         writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED

@@ -323,6 +323,13 @@ def event_id_of(whole: EventLink, occurrence: Activity) -> str:
     return f"{whole.event_id}_{recurrence.instance_suffix(occurrence.original_start, all_day=is_all_day)}"
 
 
+def is_time_on_its_way(whole: EventLink) -> bool:
+    """Whether a series takes place at other times here than both sides last agreed: Google does not know them yet."""
+    current = EventLink.objects.get(pk=whole.pk)
+    base = store.base_of(current.base_here)
+    return base is not None and base.when != store.when_here(store.load_activity(current.activity_id))
+
+
 def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapping[str, Any]) -> EventLink:
     """Link an occurrence to Google's version of it. What series and occurrence agreed on so far is the base."""
     event = mapping.cleaned(dict(event))
@@ -433,7 +440,7 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     for whole in split_from(run, link):
         assert whole.activity is not None
         moved = series.move_occurrences(whole.activity, to=head, since=head.series.first_start, now=run.now)
-        _renew(run, moved)
+        renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
     _look_at_exceptions(run, link)
@@ -472,34 +479,14 @@ def split_from(run: Run, link: EventLink) -> list[EventLink]:
     root = part["root"]
     same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
-    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < _begins_event(run, link)]
+    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < begins_event(run, link)]
     return sorted(before, key=_begins, reverse=True)
 
 
-def same_part(run: Run, head: Activity) -> tuple[EventLink, EventLink] | None:
-    """
-    Return the event that Google made of the very part which was split off here as well, and the link to the series.
-
-    None if Google has not divided it there, or a colleague's session has made an activity of that part already.
-    """
-    former = head.series.split_from if head.series else None
-    wholes = EventLink.objects.filter(
-        calendar=run.calendar, activity__series=former, activity__is_series=True, state=State.LINKED
-    )
-    whole = wholes.first() if former else None
-    if whole is None or head.series is None:
-        return None
+def root_of(whole: EventLink) -> str:
+    """Return the id from which the ids of a series' later parts in Google are made."""
     part = _PART.match(whole.event_id)
-    root = part["root"] if part else whole.event_id
-    linked = EventLink.objects.filter(event_id__startswith=f"{root}_R", activity__isnull=False).values("event_id")
-    new = EventLink.objects.filter(
-        calendar=run.calendar, google_calendar_id=whole.google_calendar_id, event_id__startswith=f"{root}_R",
-        event__recurringEventId__isnull=True, state=State.SEEN, activity=None,
-    ).exclude(event_id__in=linked)  # fmt: skip
-    for link in new:
-        if not facts_in(link).is_cancelled and _begins_event(run, link) == head.series.first_start:
-            return link, whole
-    return None
+    return part["root"] if part else whole.event_id
 
 
 def _begins(whole: EventLink) -> datetime:
@@ -508,7 +495,7 @@ def _begins(whole: EventLink) -> datetime:
     return whole.activity.series.first_start
 
 
-def _begins_event(run: Run, link: EventLink) -> datetime:
+def begins_event(run: Run, link: EventLink) -> datetime:
     when = mapping.when_of(link.event, default_zone=run.default_zone)
     first = when.first if isinstance(when, Repeating) else when
     return series.original_of(first.first if isinstance(first, Days) else first.start)
@@ -539,7 +526,7 @@ def _look_at_exceptions(run: Run, link: EventLink) -> None:
     ).update(is_marked=True, mark=F("mark") + 1)
 
 
-def _renew(run: Run, moved: Iterable[int]) -> None:
+def renew(run: Run, moved: Iterable[int]) -> None:
     """Occurrences that came over into another series: links to what they were there are of no use any more."""
     links = EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False)
     ids = list(links.order_by("id").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from django.db import IntegrityError, transaction
@@ -12,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from activities import series
-from activities.models import Activity, FieldChange, Participant
+from activities.models import Activity, FieldChange, Participant, Series
 from sync import repeating, splitting, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
@@ -52,7 +51,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
     with run.transaction():
-        current, start = _locked(link), splitting.Begin()
+        current, start, within = _locked(link), splitting.Begin(), None
         former = splitting.former_of(run, link)
         activity = Activity(
             kind=Activity.Kind.TASK,
@@ -70,6 +69,8 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if former:
             start = splitting.begin(former, content, is_organizer=organizer == run.me.pk)
             people = start.content["people"]
+            if within := splitting.part_within(run, link, former, content.when):
+                start.content["when"], start.base_here["when"] = within[1], content.when
             _put_content(activity, start.content)
             for name in splitting.OF_THE_HEAD:
                 setattr(activity, name, getattr(former.head, name))
@@ -84,7 +85,10 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if placed.shares_meeting:
             _claim_meeting(facts, activity)
         if activity.is_series:
+            splitting.cut_parts_here(run, link, activity)
             repeating.lay_out_imported(run, link, activity)
+            if former and within:  # It is this part's from now on.
+                Series.objects.filter(pk=within[0].pk).update(split_from=activity.series)
         if former:
             series.copy_changes(former.head, to=activity)
         else:
@@ -272,41 +276,6 @@ def _take_exception_along(run: Run, pair: Pair) -> None:
                 is_resolved=True,
             )
     occurrence.save()
-
-
-def link_part(run: Run, link: EventLink, *, activity_id: int, whole: EventLink) -> EventLink:
-    """
-    Link the part of a series that was split off on both sides at the same occurrence: one part, not two (R9, R15).
-
-    What the whole series last agreed on is the base, so that what was changed about the part on either side is merged.
-    """
-    facts = facts_in(link)
-    with run.transaction(), repeating.followed(run, activity_id):
-        activity = store.load_activity(activity_id, lock=True)
-        profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
-        content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
-        here, google = store.base_of(whole.base_here), store.base_of(whole.base_google)
-        current = _locked(link)
-        current.activity = activity
-        meet(run, activity, facts, joins=True)
-        _claim_meeting(facts, activity, may_fail=True)
-        _settle(
-            current,
-            here=replace(here or content, when=content.when),
-            google=replace(google or content, when=content.when),
-            presence=Presence.PRESENT,
-            profiles=profiles,
-        )
-        EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Now it is a pair to decide about.
-        run.note(
-            SyncOutcome.Action.JOINED,
-            rule="R15",
-            reason="This series was divided here and in Google at the same occurrence.",
-            item=activity.subject,
-            link=current,
-        )
-        repeating.mark_what_deviates(run, activity)
-    return current
 
 
 def take_another_id(run: Run, link: EventLink, *, leaving: Mapping[str, Any]) -> None:
