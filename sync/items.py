@@ -223,6 +223,10 @@ def _look_afresh(run: Run, link: EventLink) -> Conversation:
 
 def _bring_once(run: Run, link: EventLink) -> Step:
     """Do the next thing about a link. Returns whether that was all."""
+    if link.state == State.SEEN and (former := store.link_in_another_calendar(run, link)):
+        writing.move_link(run, former, to=link)
+        yield from _bring_together(run, former.pk)
+        return True
     if link.state == State.SEEN:
         return _place(run, link)
     if link.state == State.INSERTING and _is_elsewhere(run, link):

@@ -80,6 +80,12 @@ def observe_event(run: Run, link: EventLink, event: Mapping[str, Any]) -> None:
         current.save()
 
 
+def see_elsewhere(run: Run, link: EventLink, *, seen: EventLink) -> None:
+    """Let a link hold what was `seen` of its event in another calendar, and be that calendar's. It is not saved."""
+    link.google_calendar_id, link.seen_in_read = seen.google_calendar_id, seen.seen_in_read
+    _see(run, link, seen.event)
+
+
 def observe_gone(run: Run, link: EventLink) -> None:
     """Store that Google does not know an event any more: as much as a cancellation (R14)."""
     observe_event(run, link, {**link.event, "status": "cancelled", "etag": ""})
@@ -710,6 +716,23 @@ def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
         if _organizer_of(link) == facts.organizer
         and mapping.facts_of(link.event).original_start == facts.original_start
     ]
+
+
+def link_in_another_calendar(run: Run, link: EventLink) -> EventLink | None:
+    """
+    Return this account's link to the same event in a calendar that is not synchronized any more, None if it has none.
+
+    An event keeps its id when it is moved, and its organizer becomes the calendar that has it now. An invitation that
+    somebody else sends under the id of an event of ours is another event (R9).
+    """
+    facts = mapping.facts_of(link.event)
+    if facts.is_cancelled:
+        return None
+    others = EventLink.objects.filter(calendar=run.calendar, event_id=link.event_id, activity__isnull=False)
+    former = others.exclude(google_calendar_id=link.google_calendar_id).exclude(state=EventLink.State.FORGOTTEN).first()
+    if former and (facts.is_own or mapping.facts_of(former.event).organizer == facts.organizer):
+        return former
+    return None
 
 
 def _linked_activities(run: Run) -> Any:

@@ -146,6 +146,25 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
 
 
+def move_link(run: Run, former: EventLink, *, to: EventLink) -> None:
+    """Let the link to an event be one in the calendar to which it was moved; `to` is what was seen of it there (R9)."""
+    with run.transaction():
+        link = EventLink.objects.select_for_update().get(pk=former.pk)
+        to.delete()
+        store.see_elsewhere(run, link, seen=to)
+        if link.state == EventLink.State.FROZEN:  # Its new version was read just now; whether it qualifies comes next.
+            link.state, link.rule, link.reason = EventLink.State.LINKED, "", ""
+        link.save()
+        assert link.activity is not None
+        run.note(
+            SyncOutcome.Action.JOINED,
+            rule="R9",
+            reason="Its event is in this calendar now.",
+            item=link.activity.subject,
+            link=link,
+        )
+
+
 def _take_own_copy(activity: Activity, google: Snapshot) -> None:
     """What Google keeps for each copy follows the new Organizer's; private stays private (R5). It is no change."""
     activity.show_as_free = google.show_as_free
