@@ -338,13 +338,24 @@ def _insert(run: Run, link: EventLink) -> Step:
     writing.intend(link, here=here)
     send_updates = mailing.send_updates(run, link, activity, Write.INSERT, has_other_guests=bool(guests))
     body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)
-    body = mapping.as_before_the_split(body, (link.base_here or {}).get("former_event", {}))
+    body = mapping.as_it_was(body, (link.base_here or {}).get("former_event", {}))
     try:
-        event = yield Call("insert", body=body, send_updates=send_updates)
+        event = yield from _send_insert(body, send_updates=send_updates)
     except errors.EventIdTaken:
         return (yield from _whose_id(run, link, activity))
     writing.adopt(run, link, event, is_answer=True)
     return True
+
+
+def _send_insert(body: dict[str, Any], *, send_updates: str) -> Writing:
+    """Add an event, without the video call of the one before it should Google not take that."""
+    try:
+        return (yield Call("insert", body=body, send_updates=send_updates))
+    except errors.RequestInvalid:
+        if "conferenceData" not in body:
+            raise
+    plain = {name: value for name, value in body.items() if name != "conferenceData"}
+    return (yield Call("insert", body=plain, send_updates=send_updates))
 
 
 def _own_answer(run: Run, activity: Activity) -> str:
@@ -483,8 +494,12 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
         return
     if event is not None and pair.facts.series_event_id:
         patch = {name: getattr(pair.here.now, name) for name in core.MERGED}
-        body = mapping.patch_body(patch, event={**pair.link.event, **event}) | {"status": "confirmed"}
-        event = yield _patch(pair, event, body, send_updates="none")
+        known = {**pair.link.event, **event}
+        body = mapping.patch_body(patch, event=known) | {"status": "confirmed"}
+        others = mapping.facts_of(known).has_other_guests
+        # To its guests it is as if it were added.
+        send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.INSERT, has_other_guests=others)
+        event = yield _patch(pair, event, body, send_updates=send_updates)
         with run.transaction():
             _journal(run, pair, actions)
             writing.relink(run, pair, event)

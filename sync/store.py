@@ -433,8 +433,7 @@ def selected(run: Run, activity: Activity, *, is_in_other_calendar: bool = False
 
 def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other_calendar: bool = False) -> Selected:
     """Return what R1 asks of an activity, from the point of view of the profile `me`."""
-    if activity.original_start and activity.series:
-        activity = activity.series.head  # A series is selected as a whole (R1).
+    activity = selected_as(activity, me=me)
     tags = list(activity.tags.all())
     private = [tag for tag in tags if tag.kind == Tag.Kind.PRIVATE and tag.owner_id == me]
     return Selected(
@@ -446,6 +445,15 @@ def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other
         public_tags=tuple((tag.kind, tag.name) for tag in tags if tag.kind != Tag.Kind.PRIVATE),
         is_in_other_calendar=is_in_other_calendar,
     )
+
+
+def selected_as(activity: Activity, *, me: int) -> Activity:
+    """Return what an activity is selected as: its series as a whole (R1), unless `me` is invited to this one only."""
+    if not (activity.original_start and activity.series):
+        return activity
+    head = activity.series.head
+    is_of_all = me in (head.organizer_id, head.owner_id) or head.participants.filter(profile=me).exists()
+    return head if is_of_all else activity
 
 
 def unmet_condition(run: Run, activity: Activity, *, is_in_other_calendar: bool = False) -> Reason | None:

@@ -227,7 +227,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_
         if whole := splitting.event_before_the_split(run, activity):
             link.base_here = {
                 "former_guests": whole.get("attendees", []),
-                "former_event": mapping.kept_when_split(whole),
+                "former_event": mapping.kept_when_made_anew(whole),
             }
         link.save()
         Meeting.objects.get_or_create(activity=activity, defaults={"key": uuid.uuid4().hex})
@@ -317,9 +317,14 @@ def next_incarnation(run: Run, former: EventLink) -> None:
         link.incarnation += 1
         link.event_id = uuid.uuid4().hex
         link.ical_uid = f"{link.event_id}@google.com"
-        guests = mapping.facts_of(link.event).is_own and link.event.get("attendees")
+        former = {}
+        if mapping.facts_of(link.event).is_own:
+            former = {
+                "former_guests": link.event.get("attendees", []),
+                "former_event": mapping.kept_when_made_anew(link.event),
+            }
         link.event, link.etag, link.state = {}, "", EventLink.State.INSERTING
-        link.base_here, link.base_google = ({"former_guests": guests} if guests else None), None
+        link.base_here, link.base_google = former or None, None
         link.is_marked, link.mark = True, link.mark + 1
         link.save()
 
