@@ -215,10 +215,28 @@ def _look_afresh(run: Run, link: EventLink) -> Conversation:
     :raises CalendarGone: if it is not.
     """
     try:
-        store.observe_event(run, link, (yield Call("get", event_id=link.event_id)))
+        event = yield Call("get", event_id=link.event_id)
+        store.observe_event(run, link, event)
+        is_gone = mapping.facts_of(event).is_cancelled
     except errors.EventGone:
         run.gateway.list_events(page_size=1, time_min=run.now.isoformat())
         store.observe_gone(run, link)
+        is_gone = True
+    if is_gone:
+        yield from _look_at_its_series(run, link)
+
+
+def _look_at_its_series(run: Run, link: EventLink) -> Conversation:
+    """An occurrence that is gone may have gone with its day: its series was moved in this very moment (R15)."""
+    whole = repeating.link_of_head(run, link.activity) if link.activity and link.activity.original_start else None
+    if whole is None:
+        return
+    try:
+        series = yield Call("get", event_id=whole.event_id)
+    except errors.EventGone:
+        return  # It went with its series, which the next session finds.
+    if series.get("etag") != whole.etag:
+        store.observe_event(run, whole, series)
 
 
 def _bring_once(run: Run, link: EventLink) -> Step:
@@ -406,8 +424,22 @@ def _give_up_insert(run: Run, link: EventLink) -> Step:
 
 
 def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
-    """Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all."""
+    """
+    Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all.
+
+    A value of Google's that gives way to ours is in the journal before: whoever dies over the answer, it is not lost.
+    """
     actions = list(actions)
+    ahead = _replaced_in_google(actions)
+    outcomes = _journal_ahead(run, pair, ahead)
+    try:
+        return (yield from _do(run, pair, actions, [action for action in actions if action not in ahead]))
+    except (errors.EventChangedMeanwhile, errors.EventGone, errors.EventRefused):
+        _take_out_of_journal(run, outcomes)  # Google has refused our value: it holds what it held.
+        raise
+
+
+def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.Action]) -> Step:
     if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
         run.deferred.append(pair.link.pk)
         return True
@@ -458,9 +490,11 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     try:
         with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
-            _journal(run, pair, actions)
+            _journal(run, pair, to_journal)
             _note_in_google(run, pair, noted)
             _note_here(run, pair, actions)
+            if not settle.keys() & {"state", "reason", "revive"} and repeating.is_none_in_google(pair.link, event):
+                repeating.return_to_series(pair.link, agreed=pair.google.now if pair.standing.is_organizer else None)
     except ChangedHere:
         if event is not pair.link.event:  # Google has our write; its answer must not be lost.
             store.observe_event(run, pair.link, event)
@@ -486,11 +520,16 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
     """
     Open the next incarnation, unless somebody has just brought the event back themselves (R13).
 
-    An occurrence keeps its id for ever: there the event is confirmed again, as the activity is now.
+    An occurrence keeps its id for ever: there the event is confirmed again, as the activity is now. One that Google
+    knows by no name any more went with its day, and is found anew in its series; it is never an event of its own (R15).
     """
     event = yield from _event_now(pair)
     if event is not None and not mapping.facts_of(event).is_cancelled:
         writing.relink(run, pair, event)
+        return
+    if event is None and pair.activity.original_start and repeating.link_of_head(run, pair.activity):
+        yield from _look_at_its_series(run, pair.link)
+        repeating.let_go(run, pair.link)
         return
     if event is not None and pair.facts.series_event_id:
         patch = {name: getattr(pair.here.now, name) for name in core.MERGED}
@@ -578,13 +617,15 @@ def _find_occurrence(run: Run, whole: EventLink, activity: Activity) -> Generato
     """
     Return an occurrence by its original start.
 
-    :raises LookLater: if Google has none there because the series was changed in this very moment.
+    :raises LookLater: if Google has none there because the series was changed in this very moment, there or here.
     :raises EventGone: if it has none there for any other reason.
     """
     assert activity.original_start is not None
     try:
         return run.gateway.find_occurrence(series_event_id=whole.event_id, original_start=activity.original_start)
     except errors.EventGone as error:
+        if repeating.is_time_on_its_way(whole):
+            raise LookLater from error
         series = yield Call("get", event_id=whole.event_id)
         if series.get("etag") == whole.etag:
             raise
@@ -602,6 +643,8 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         if who.organizer != activity.organizer_id:
             _hand_over(run, activity, who)
         return None
+    if splitting.is_divided_in_google_too(run, activity):
+        raise LookLater
     if activity.is_series:
         writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED
@@ -651,6 +694,45 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
             )
         if isinstance(action, core.Hold):
             run.note(Action.PARKED, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
+
+
+def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
+    """Return which values of Google's a write is about to replace with ours (R11)."""
+    sent: set[str] = set()
+    for action in actions:
+        if isinstance(action, core.UpdateInGoogle):
+            sent |= action.patch.keys()
+        elif isinstance(action, core.AnswerInGoogle):
+            sent.add("response")
+    return [
+        action
+        for action in actions
+        if isinstance(action, core.GaveWay) and action.kept is core.Side.HERE and action.name in sent
+    ]
+
+
+def _journal_ahead(run: Run, pair: Pair, given_way: list[core.Action]) -> list[SyncOutcome]:
+    """Keep them, but what a session kept already whose write may have come to nothing. Returns the new entries."""
+    if not given_way:
+        return []
+    with run.transaction():
+        kept = SyncOutcome.objects.filter(link=pair.link, action=Action.REPLACED, is_resolved=False)
+        known = list(kept.values_list("field", "here", "google"))
+        noted = len(run.outcomes)
+        _journal(run, pair, [action for action in given_way if _as_kept(action) not in known])
+        return run.outcomes[noted:]
+
+
+def _as_kept(action: core.Action) -> tuple[str, Any, Any]:
+    assert isinstance(action, core.GaveWay)
+    return action.name, dump_value(action.here), dump_value(action.google)
+
+
+def _take_out_of_journal(run: Run, outcomes: list[SyncOutcome]) -> None:
+    with run.transaction():
+        for outcome in outcomes:
+            run.outcomes.remove(outcome)
+            outcome.delete()
 
 
 def _note_in_google(run: Run, pair: Pair, noted: Iterable[tuple[str, core.Action, dict[str, Any]]]) -> None:

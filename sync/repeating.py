@@ -8,6 +8,7 @@ takes on, its occurrences follow. An occurrence is linked by itself only where i
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ from sync.models import ActivityMark, EventLink, SyncOutcome
 from sync.run import Run, facts_in
 
 State = EventLink.State
+AS_OF_SERIES = "as_of_series"  # In the base: the etag under which an occurrence was read that is no exception yet.
+OF_SERIES = ("subject", "when", "location", "notes", "is_private", "show_as_free")  # What an occurrence has from it.
 _PART = re.compile(r"^(?P<root>.+?)(_R\d{8}(T\d{6})?)+$")  # How Google names the later part of a series that was split.
 
 
@@ -136,6 +139,7 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
         occurrence = _lay_out_one(run, head, link, original)
     if occurrence is None:
         with run.transaction():
+            _journal_what_is_dropped(run, link, whole, head)
             if facts.is_cancelled and head.organizer_id == run.me.pk and head.series:
                 series.skip(head.series, originals=[original])
             EventLink.objects.filter(pk=link.pk).update(series=head.series)
@@ -145,6 +149,33 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
         EventLink.objects.filter(calendar=run.calendar, activity=occurrence).exclude(pk=link.pk).delete()
         _link(link, occurrence, whole)
     return False
+
+
+def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: Activity) -> None:
+    """Keep what Google has changed about an occurrence which, by the rule that was chosen here, there is no more."""
+    facts, base = facts_in(link), store.base_of(whole.base_google)
+    original = facts.original_start
+    is_mine = head.organizer_id == run.me.pk
+    if facts.is_cancelled or original is None or base is None or not isinstance(base.when, Repeating) or not is_mine:
+        return
+    if recurrence.happens_at(series.pattern_of(head), original):
+        return  # It lies beyond the horizon, or before the window.
+    profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
+    google = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
+    of_series = at_occurrence(base, original)
+    for name in (*OF_SERIES, "people"):
+        if getattr(google, name) != getattr(of_series, name):
+            run.note(
+                SyncOutcome.Action.REPLACED,
+                rule="R15",
+                reason="How it repeats was changed here, and this occurrence, changed in Google, is none any more.",
+                item=google.subject,
+                link=link,
+                field=name,
+                google=snapshots.dump_value(getattr(google, name)),
+                kept=SyncOutcome.Direction.HERE,
+                is_resolved=True,
+            )
 
 
 def _lay_out_one(run: Run, head: Activity, link: EventLink, original: datetime) -> Activity | None:
@@ -292,6 +323,13 @@ def event_id_of(whole: EventLink, occurrence: Activity) -> str:
     return f"{whole.event_id}_{recurrence.instance_suffix(occurrence.original_start, all_day=is_all_day)}"
 
 
+def is_time_on_its_way(whole: EventLink) -> bool:
+    """Whether a series takes place at other times here than both sides last agreed: Google does not know them yet."""
+    current = EventLink.objects.get(pk=whole.pk)
+    base = store.base_of(current.base_here)
+    return base is not None and base.when != store.when_here(store.load_activity(current.activity_id))
+
+
 def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapping[str, Any]) -> EventLink:
     """Link an occurrence to Google's version of it. What series and occurrence agreed on so far is the base."""
     event = mapping.cleaned(dict(event))
@@ -305,7 +343,34 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
         link.set_guest_addresses(mapping.facts_of(event).addresses)
         link.seen_in_read = run.calendar.complete_read
         _link(link, occurrence, whole)
+        if link.base_here is not None:
+            link.base_here[AS_OF_SERIES] = link.etag
+            link.save(update_fields=["base_here"])
         return link
+
+
+def is_none_in_google(link: EventLink, event: Mapping[str, Any]) -> bool:
+    """Whether an occurrence was linked to send something about it, and Google shows nothing but its series yet."""
+    etag = (link.base_here or {}).get(AS_OF_SERIES)
+    return bool(etag) and etag == event.get("etag")
+
+
+def return_to_series(link: EventLink, *, agreed: Snapshot | None) -> None:
+    """
+    Let an occurrence be as its series again, with whatever that takes on: there was nothing to send about it.
+
+    Linked by itself it would follow no more, since Google tells nothing about what is no exception there. What somebody
+    has changed in this very moment stays, and so does everything in the session of who does not organize it (`agreed`).
+    """
+    if agreed is None:
+        link.delete()
+        return
+    occurrence = store.load_activity(link.activity_id, lock=True)
+    here = store.snapshot_here(occurrence, addresses={}, organizer=occurrence.organizer_id)
+    names = [name for name in OF_SERIES if getattr(here, name) == getattr(agreed, name)]
+    assert occurrence.series is not None
+    series.put_back(occurrence, head=occurrence.series.head, names=names)
+    link.delete()
 
 
 def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
@@ -338,8 +403,15 @@ def _unmark(link: EventLink) -> None:
 
 
 def _mark(run: Run, activities: Iterable[int]) -> None:
-    rows = [ActivityMark(calendar=run.calendar, activity_id=pk) for pk in activities]
-    ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
+    """Let occurrences be looked at, also those that are being looked at: their mark must not be taken off for it."""
+    mark = 1 + secrets.randbelow(2**31 - 1)
+    ActivityMark.objects.bulk_create(
+        [ActivityMark(calendar=run.calendar, activity_id=pk, mark=mark) for pk in activities],
+        update_conflicts=True,
+        unique_fields=["calendar", "activity"],
+        update_fields=["mark"],
+        batch_size=1000,
+    )
 
 
 # --- Series that come in -----------------------------------------------------------------------------------------
@@ -368,7 +440,7 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     for whole in split_from(run, link):
         assert whole.activity is not None
         moved = series.move_occurrences(whole.activity, to=head, since=head.series.first_start, now=run.now)
-        _renew(run, moved)
+        renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
     _look_at_exceptions(run, link)
@@ -407,8 +479,14 @@ def split_from(run: Run, link: EventLink) -> list[EventLink]:
     root = part["root"]
     same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
-    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < _begins_event(run, link)]
+    before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < begins_event(run, link)]
     return sorted(before, key=_begins, reverse=True)
+
+
+def root_of(whole: EventLink) -> str:
+    """Return the id from which the ids of a series' later parts in Google are made."""
+    part = _PART.match(whole.event_id)
+    return part["root"] if part else whole.event_id
 
 
 def _begins(whole: EventLink) -> datetime:
@@ -417,7 +495,7 @@ def _begins(whole: EventLink) -> datetime:
     return whole.activity.series.first_start
 
 
-def _begins_event(run: Run, link: EventLink) -> datetime:
+def begins_event(run: Run, link: EventLink) -> datetime:
     when = mapping.when_of(link.event, default_zone=run.default_zone)
     first = when.first if isinstance(when, Repeating) else when
     return series.original_of(first.first if isinstance(first, Days) else first.start)
@@ -448,7 +526,7 @@ def _look_at_exceptions(run: Run, link: EventLink) -> None:
     ).update(is_marked=True, mark=F("mark") + 1)
 
 
-def _renew(run: Run, moved: Iterable[int]) -> None:
+def renew(run: Run, moved: Iterable[int]) -> None:
     """Occurrences that came over into another series: links to what they were there are of no use any more."""
     links = EventLink.objects.filter(activity__in=list(moved), event__recurringEventId__isnull=False)
     ids = list(links.order_by("id").select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
@@ -464,6 +542,7 @@ FOLLOWED = (
 )  # fmt: skip
 FOLLOWED_BY_ALL = ("organizer", "show_in_calendar")
 OF_PEOPLE = ("response", "displayed", "address", "reminder_minutes")
+SHOWN_BY_EXCEPTIONS = ("response", "reminder_minutes")  # Google's exceptions say by themselves what they have.
 
 
 @dataclass(frozen=True)
@@ -556,9 +635,9 @@ def _follow_people(
         if before.people[pk] == after.people[pk]:
             continue
         old = {name: before.people[pk][name] for name in OF_PEOPLE}
-        response = {"response": old.pop("response")}
+        of_this_copy = {name: old.pop(name) for name in SHOWN_BY_EXCEPTIONS}
         series.follow_participant(head, profile_id=pk, before=old, rows=every)
-        series.follow_participant(head, profile_id=pk, before=response, rows=plain)
+        series.follow_participant(head, profile_id=pk, before=of_this_copy, rows=plain)
 
 
 def _re_place(run: Run, head: Activity, before: _Head) -> None:

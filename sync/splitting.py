@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from activities import recurrence, series
-from activities.models import Activity, Participant
+from activities.models import Activity, Participant, Series
 from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
@@ -60,9 +60,13 @@ def former_of(run: Run, link: EventLink) -> Former | None:
     if whole is None:
         return None
     head = store.load_activity(whole.activity_id, lock=True)
+    if part := _part_around(run, link, whole):  # What was changed here about it from there on is on its way as well.
+        head = store.load_activity(part.pk, lock=True)
     addresses = store.addresses_of(person.profile_id for person in head.participants.all())
     here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
-    base_here, base_google = store.base_of(whole.base_here), store.base_of(whole.base_google)
+    # What a guest's copy last agreed on is older than what the Organizer's session has brought here since.
+    agreed = EventLink.objects.filter(activity=head, calendar__account__profile=head.organizer_id).first() or whole
+    base_here, base_google = store.base_of(agreed.base_here), store.base_of(agreed.base_google)
     return Former(head, whole, here, base_here or here, base_google or here)
 
 
@@ -79,7 +83,8 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         was_here, was_theirs = getattr(former.base_here, name), getattr(former.base_google, name)
         start.content[name] = theirs
         if name == "when":
-            moved = moved_along(was_here, moved=here, part=theirs) if is_organizer else None
+            is_whole = former.head.pk == former.link.activity_id
+            moved = moved_along(was_here, moved=here, part=theirs) if is_organizer and is_whole else None
             if moved:
                 start.content[name], start.base_here[name] = moved, theirs
             continue
@@ -92,6 +97,77 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         elif theirs == was_theirs:  # Google may only have written a text in its own way.
             start.content[name] = here
     return start
+
+
+def _parts_to_come(run: Run, whole: EventLink) -> list[Activity]:
+    """Return the heads of what was split off a series here and is not in Google yet, the earliest first."""
+    if whole.activity is None:
+        return []
+    parts = Activity.every.present().filter(series__split_from=whole.activity.series_id, is_series=True)
+    parts = parts.exclude(links__calendar=run.calendar, links__state__in=EventLink.HOLDING)
+    return list(parts.select_related("series").order_by("series__first_start"))
+
+
+def _part_around(run: Run, link: EventLink, whole: EventLink) -> Activity | None:
+    """Return what was split off here, not sent yet, of which Google's later part is the end (R15)."""
+    begins = repeating.begins_event(run, link)
+    around = [part for part in _parts_to_come(run, whole) if part.series and part.series.first_start <= begins]
+    return around[-1] if around else None
+
+
+def is_divided_in_google_too(run: Run, activity: Activity) -> bool:
+    """Whether Google has divided the same series: its part comes in first, so that no occurrence is in two."""
+    whole = link_before_the_split(run, activity)
+    if whole is None:
+        return False
+    coming = EventLink.objects.filter(
+        calendar=run.calendar,
+        event_id__startswith=f"{repeating.root_of(whole)}_R",
+        event__recurrence__isnull=False,
+        state=EventLink.State.SEEN,
+        is_marked=True,
+    )
+    return coming.exclude(event__status="cancelled").exists()
+
+
+def cut_parts_here(run: Run, link: EventLink, head: Activity) -> None:
+    """
+    Let what was split off here, and not sent yet, end where Google's part begins; its occurrences go there.
+
+    Nothing is left of one that begins there as well.
+    """
+    for whole in repeating.split_from(run, link)[:1]:
+        part = _part_around(run, link, whole)
+        if part is None or part.series is None or head.series is None:
+            return
+        at = repeating.begins_event(run, link)
+        pattern = series.pattern_of(part)
+        moved = series.move_occurrences(part, to=head, since=at, now=run.now)
+        repeating.renew(run, moved)
+        at = next(recurrence.starts(pattern, after=series.begin_of_day(at, head=part)), at)
+        if next(recurrence.starts(pattern, before=at), None) is None:
+            series.erase([part.pk, *Activity.every.filter(series=part.series).values_list("pk", flat=True)])
+            return
+        part.series.refresh_from_db()
+        part.series.recurrence = list(recurrence.before_cut(pattern, at=at))
+        part.series.save(update_fields=["recurrence"])
+
+
+def part_within(run: Run, link: EventLink, former: Former, when: When) -> tuple[Series, Repeating] | None:
+    """
+    Return what was split off here, not sent yet, that begins within Google's part, and when that one takes place then.
+
+    None if there is none.
+    """
+    if not isinstance(when, Repeating) or former.head.pk != former.link.activity_id:
+        return None
+    pattern = store.pattern_of(when)
+    for part in _parts_to_come(run, former.link):
+        at = series.original_of(series.pattern_of(part).first)
+        is_within = next(recurrence.starts(pattern, before=at), None) and recurrence.happens_at(pattern, at)
+        if is_within and part.series:
+            return part.series, Repeating(when.first, recurrence.before_cut(pattern, at=at))
+    return None
 
 
 def with_base(now: Snapshot, base: Mapping[str, Any]) -> Snapshot:

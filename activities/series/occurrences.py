@@ -388,7 +388,7 @@ def move_occurrences(former: Activity, *, to: Activity, since: datetime, now: da
     former, to = by_pk[former.pk], by_pk[to.pk]
     for head in (former, to):
         series_of(head).refresh_from_db()  # Somebody may have had the lock, and changed it.
-    at_least = _begin_of_day(since, head=former)
+    at_least = begin_of_day(since, head=former)
     found = locked(occurrences_of(series_of(former)).filter(original_start__gte=at_least))
     skipped = [original for original in skipped_in(series_of(former)) if original >= at_least]
     if not found and not skipped:
@@ -509,7 +509,7 @@ def _erase(ids: Collection[int]) -> None:
         Activity.every.filter(pk__in=ids).delete()
 
 
-def _begin_of_day(moment: datetime, *, head: Activity) -> datetime:
+def begin_of_day(moment: datetime, *, head: Activity) -> datetime:
     """Return when the day begins on which an occurrence of a series starts."""
     if head.all_day:
         return original_of(moment.astimezone(UTC).date())

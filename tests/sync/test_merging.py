@@ -9,6 +9,8 @@ import pytest
 from django.utils import timezone
 
 from activities.models import FieldChange
+from sync import writing
+from sync.models import SyncedCalendar, SyncOutcome
 from tests.google import synchronize
 from tests.sync.helpers import (
     assert_quiet,
@@ -78,6 +80,45 @@ def test_an_edit_here_while_google_answers_is_not_lost(google, anna, annas):
 
     assert (fresh(activity).subject, fresh(activity).location) == ("Second", "From there")
     assert google.person("anna@northfold.example").event(event["id"])["summary"] == "Second"
+
+
+@pytest.mark.rule("R11", "R18")
+@pytest.mark.parametrize("trouble", ["none", "edited here meanwhile", "answer lost", "killed", "refused once"])
+def test_googles_value_that_gave_way_is_in_the_journal_whatever_becomes_of_the_answer(
+    google, anna, annas, monkeypatch, trouble
+):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").edit(event["id"], {"summary": "There", "visibility": "private"})
+    change(activity, anna, subject="Here")
+    FieldChange.objects.filter(field="subject", origin="person").update(at=timezone.now() + timedelta(hours=2))
+    if trouble == "edited here meanwhile":
+        both = _from_another_thread
+        google.interject(lambda: both(lambda: change(activity, anna, is_private=True)), method="PATCH")
+    elif trouble == "answer lost":
+        google.fail("reset", when="after", method="PATCH", times=5)
+    elif trouble == "refused once":
+        google.fail(status=412, reason="conditionNotMet", method="PATCH")
+    elif trouble == "killed":
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, "settle_pair", _die)
+            with pytest.raises(KeyboardInterrupt):
+                synchronize(annas)
+        SyncedCalendar.objects.update(lease_by="", lease_until=None)
+
+    for _round in range(3):
+        synchronize(annas)
+
+    assert (fresh(activity).subject, google.person("anna@northfold.example").event(event["id"])["summary"]) == (
+        "Here", "Here",
+    )  # fmt: skip
+    [kept] = SyncOutcome.objects.filter(action="replaced")
+    assert (kept.field, kept.here, kept.google, kept.kept) == ("subject", "Here", "There", "here")
+
+
+def _die(*_args: Any, **_values: Any) -> None:
+    raise KeyboardInterrupt
 
 
 def _from_another_thread(work: Any) -> None:

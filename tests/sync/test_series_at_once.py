@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from activities import series
@@ -220,6 +221,39 @@ def test_what_was_changed_in_google_waits_with_its_series_for_a_persons_word(goo
     assert_quiet(google, annas)
 
 
+# --- Divided on both sides -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("later", ["here", "google"])
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        pytest.param(THIRD, "2027-03-29", ["", "", "Hall", "Retro, Hall", "Retro, Hall"], id="here-first"),
+        pytest.param("2027-03-29", THIRD, ["", "", "Retro", "Hall", "Hall"], id="in-google-first"),
+        pytest.param(THIRD, THIRD, ["", "", "Retro, Hall", "Retro, Hall", "Retro, Hall"], id="at-the-same-one"),
+    ],
+)
+def test_a_series_divided_on_both_sides_has_each_occurrence_once(google, anna, annas, later, ours, theirs, expected):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    def here() -> None:
+        row = occurrence(ours)
+        series.edit(activity=row, scope="following", by=anna, now=timezone.now(), location="Hall")
+
+    def in_google() -> None:
+        google.person(ANNA).edit(instance(google, theirs)["id"], {"summary": "Retro"}, scope="following")
+
+    in_turn(here, in_google, later=later)
+    settle(annas)
+
+    found = [(row.subject, row.location) for row in Activity.objects.order_by("start")]
+    assert [", ".join(filter(None, [subject.replace("Stand-up", ""), place])) for subject, place in found] == expected
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
 # --- Divided here, one occurrence of the later part changed in Google -------------------------------------------------
 
 
@@ -246,5 +280,33 @@ def test_what_google_changed_about_one_occurrence_comes_along_when_we_split(goog
         ("Retro", at("2027-03-30", "15:00"), "Garden", ""),
     ]
     assert occurrence("2027-04-05").status == "canceled"
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+# --- A person, while a session runs ---------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R12", "R19")
+def test_an_exception_waits_for_its_series_that_was_moved_in_this_moment(google, anna, annas):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    of_all(anna, subject="Retro")
+    change(occurrence(THIRD), anna, location="Garden")
+    half_past = {"start": at("2027-03-08", "10:30"), "due": at("2027-03-08", "11:30")}
+
+    def move() -> None:
+        try:
+            of_all(anna, **half_past)
+        finally:
+            connection.close()  # It runs in a thread of the server.
+
+    google.interject(move, method="PATCH", times=1)
+
+    session = synchronize(annas)
+
+    assert not session.outcomes.filter(action="parked").exists()
+    settle(annas)
+    assert instance(google, THIRD, "10:30")["location"] == "Garden"
     assert_same(google, anna)
     assert_quiet(google, annas)

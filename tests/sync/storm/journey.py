@@ -9,7 +9,7 @@ from typing import ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from tests.sync.storm import accounts, checks, here, there
+from tests.sync.storm import accounts, checks, here, repeating, there
 from tests.sync.storm.checkpoints import REQUEST, TRANSACTION
 from tests.sync.storm.dice import Dice
 from tests.sync.storm.world import CONNECTED, DEAD_AFTER, World
@@ -21,7 +21,7 @@ few = st.integers(2, 9)  # At which of its requests or transactions.
 windows = st.sampled_from([REQUEST, TRANSACTION])
 
 ACTS_OF_A_STEP = 6
-ACTS = (here.ACTS, there.ACTS)
+ACTS = (here.ACTS, there.ACTS, repeating.ACTS, repeating.ACTS)
 Act = Callable[[World, str, Dice], None]
 
 
@@ -48,7 +48,7 @@ class Journey(RuleBasedStateMachine):
         """
         self.thaws = thaws
         dice = Dice(number)
-        makers: tuple[Act, ...] = (here.make, there.make)
+        makers: tuple[Act, ...] = (here.make, there.make, repeating.make_here, repeating.make_there)
         for name in (*CONNECTED, "maria"):
             self._act((there.make,) if name == "maria" else makers, name, dice)
         for name in CONNECTED:

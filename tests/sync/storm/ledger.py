@@ -34,6 +34,9 @@ class Sight:
     google: dict[Place, str]
     cancelled: set[tuple[str, str]]  # Calendar and id of each event that is.
     outsiders: dict[tuple[str, str], dict[str, dict[str, Any]]]  # Entries of guests who are no users, by event.
+    # When occurrences take place that are where their series says.
+    of_series_here: dict[Place, str]
+    of_series_there: dict[Place, str]
 
 
 @dataclass
@@ -77,8 +80,10 @@ class Ledger:
         now = self._before
         if not has_heard_all:
             self._perhaps_sent |= set(now.google.values()) - set(before.google.values())
-        self.gone += [(HERE, value, f"in {place}") for place, value in _lost(before.here, now.here)]
-        self.gone += [(GOOGLE, value, f"in {place}") for place, value in _lost(before.google, now.google)]
+        lost_here = _lost(before.here, now.here | now.of_series_here)
+        lost_there = _lost(before.google, now.google | now.of_series_there)
+        self.gone += [(HERE, value, f"in {place}") for place, value in lost_here]
+        self.gone += [(GOOGLE, value, f"in {place}") for place, value in lost_there]
         ended = now.cancelled - before.cancelled
         self.gone += [
             (GOOGLE, value, f"canceled with {place}") for place, value in before.google.items() if place[:2] in ended
@@ -132,24 +137,27 @@ class Ledger:
             assert done.count() > 1, f"{mail} in the first session of {account}"
 
     def _look(self) -> Sight:
-        sight = Sight(here=_values_here(), google={}, cancelled=set(), outsiders={})
+        here, of_series = _values_here()
+        sight = Sight(here=here, google={}, cancelled=set(), outsiders={}, of_series_here=of_series, of_series_there={})
         for account in self.google.accounts:
             for row in list(self.google.store.table(account.email).ordered):
                 if not row.organized_here:
                     continue
                 event = (row.calendar_id, row.id)
+                if row.cancelled:  # What it held went when it was.
+                    sight.cancelled.add(event)
+                    continue
                 body = row.body
                 sight.google |= {(*event, name): body[key] for name, key in TEXTS.items() if body.get(key)}
-                if body["start"] != body.get("originalStartTime"):  # Else it is where its series says.
-                    sight.google[(*event, "when")] = _start_text(body["start"])
-                if row.cancelled:
-                    sight.cancelled.add(event)
+                is_of_series = body["start"] == body.get("originalStartTime")
+                times = sight.of_series_there if is_of_series else sight.google
+                times[(*event, "when")] = _start_text(body["start"])
                 entries = {entry["email"]: dict(entry) for entry in body.get("attendees", [])}
                 outsiders = {email: entry for email, entry in entries.items() if email not in self.users}
                 if outsiders:
                     sight.outsiders[event] = outsiders
-        self.seen[HERE].update(sight.here.values())
-        self.seen[GOOGLE].update(sight.google.values())
+        self.seen[HERE].update(sight.here.values(), sight.of_series_here.values())
+        self.seen[GOOGLE].update(sight.google.values(), sight.of_series_there.values())
         return sight
 
 
@@ -157,20 +165,26 @@ def _lost(before: dict[Place, str], now: dict[Place, str]) -> list[tuple[Place, 
     return [(place, value) for place, value in before.items() if now.get(place) != value]
 
 
-def _values_here() -> dict[Place, str]:
-    """Return what our rows hold; of an occurrence only what differs from its series, which has the rest."""
+def _values_here() -> tuple[dict[Place, str], dict[Place, str]]:
+    """
+    Return what our rows hold; of an occurrence only what differs from its series, which has the rest.
+
+    Beside it, the times that are no occurrence's own.
+    """
     values: dict[Place, str] = {}
-    columns = ("pk", "is_series", "series_id", "original_start", "start", "start_date", *TEXTS)
+    of_series: dict[Place, str] = {}
+    columns = ("pk", "is_series", "series_id", "series__split_from", "original_start", "start", "start_date", *TEXTS)
     rows = list(Activity.every.order_by("-is_series").values_list(*columns))
-    heads = {series: texts for _pk, is_series, series, _original, _start, _day, *texts in rows if is_series}
-    for pk, is_series, series, original, start, day, *texts in rows:
+    heads = {series: texts for _pk, is_series, series, _former, _original, _start, _day, *texts in rows if is_series}
+    for pk, is_series, series, former, original, start, day, *texts in rows:
         is_occurrence = series and not is_series
         common = heads.get(series, []) if is_occurrence else [""] * len(texts)
         own = [text if text != shared else "" for text, shared in zip(texts, common, strict=True)]
         values |= {(pk, name): text for name, text in zip(TEXTS, own, strict=True) if text}
-        if not is_occurrence or (original != start if day is None else original.date() != day):
-            values[pk, "when"] = day.isoformat() if day else _minute(start)
-    return values
+        is_moved = is_occurrence and (original != start if day is None else original.date() != day)
+        is_own = is_moved or not (is_occurrence or former)  # A later part begins when the whole series says.
+        (values if is_own else of_series)[pk, "when"] = day.isoformat() if day else _minute(start)
+    return values, of_series
 
 
 def _start_text(start: dict[str, str]) -> str:

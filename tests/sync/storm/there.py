@@ -82,13 +82,14 @@ def delete(world: World, name: str, dice: Dice) -> None:
 
 def restore(world: World, name: str, dice: Dice) -> None:
     table = world.google.store.table(world.email(name))
-    # What has returned from our side as another event stays in the bin: two of them would be two meetings.
-    known = EventLink.objects.filter(calendar__account__login=world.email(name)).values_list("event_id", flat=True)
-    gone = [row for row in table.ordered if row.cancelled and row.id in known]
+    known = set(EventLink.objects.filter(calendar__account__login=world.email(name)).values_list("event_id", flat=True))
+    gone = [row for row in table.ordered if row.cancelled and (row.id in known or not row.repeats)]
     if gone:
         row = dice.of(gone)
         _try(world, f"{name} takes {row.body.get('summary')} out of Google's bin",
              lambda person: person.restore(row.id), name)  # fmt: skip
+        if row.id not in known:  # It has returned from our side as another event: now these are two.
+            _try(world, f"{name} calls it anew", lambda person: person.edit(row.id, {"summary": world.word()}), name)
 
 
 def answer(world: World, name: str, dice: Dice) -> None:

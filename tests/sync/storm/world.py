@@ -211,8 +211,10 @@ class World:
         calendar = self.calendar(name)
         EventLink.objects.filter(calendar=calendar).exclude(retry_at=None).update(retry_at=timezone.now())
         parked = SyncOutcome.objects.filter(session__calendar=calendar, action="parked", link=None, is_resolved=False)
-        if parked.update(is_resolved=True):  # What has no link yet is tried again by the daily comparison.
-            marks.mark_everything(calendar=calendar)
+        for outcome in parked.order_by("pk").select_related("activity"):
+            if outcome.activity:
+                marks.mark_activity(activity=outcome.activity, people=[self.profiles[name].pk])
+        parked.update(is_resolved=True)
 
     def _thaw(self, name: str) -> None:
         """Let everything that somebody took out of the selection qualify again (R4)."""
