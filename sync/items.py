@@ -41,6 +41,8 @@ FOR_THE_SESSION = (
     errors.GoogleUnavailable, errors.AccessRevoked, errors.AccessInsufficient, errors.CalendarGone, LeaseLost,
 )  # fmt: skip
 
+TO_GOOGLE = (core.UpdateInGoogle, core.AnswerInGoogle, core.RemoveInGoogle)
+
 # Conversations that come to something: whether that was all, Google's new version of an event, a link to look at.
 Step = Generator[Call, dict[str, Any], bool]
 Writing = Generator[Call, dict[str, Any], Mapping[str, Any]]
@@ -265,6 +267,10 @@ def _bring_once(run: Run, link: EventLink) -> Step:
     actions = core.decide(pair.here, pair.google, pair.standing)
     if _is_elsewhere(run, link):  # Nothing is asked of, or said to, a calendar that is not synchronized any more.
         actions = [action for action in actions if isinstance(action, core.Freeze)]
+    if link.pk in run.overtaken and any(isinstance(action, TO_GOOGLE) for action in actions):
+        run.overtaken.discard(link.pk)  # What it has from its series follows in Google by itself (R15).
+        yield from _look_afresh(run, link)
+        return False
     return (yield from _apply(run, pair, actions))
 
 
@@ -466,6 +472,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
                 settle |= {"state": State.FROZEN, "reason": (action.rule, action.reason)}
             case core.UpdateInGoogle():
                 event = yield from _update_in_google(run, pair, event, action.patch)
+                run.overtaken.update(repeating.exceptions_of(run, pair.activity))
                 noted.append(("updated", action, _values(pair, action.patch)))
             case core.AnswerInGoogle():
                 body = mapping.answer_body(event, response=action.response)

@@ -14,6 +14,7 @@ from activities.models import Activity
 from sync.explain import explain
 from sync.google.errors import GoogleUnavailable, error_for
 from sync.models import EventLink, SyncSettings
+from sync.preview import preview
 from tests.google import synchronize
 from tests.sync.helpers import assert_quiet
 from tests.sync.test_repeating import ANNA, BORIS, MONDAY, instance, make_there, occurrence, there
@@ -240,3 +241,38 @@ def test_who_is_invited_to_one_occurrence_is_told_about_that_one(google, anna, a
     assert any(reason.rule == "R15" for reason in whole.reasons)
     services.remove_tag(activity=one, tag=one.tags.get(owner=boris), by=boris)
     assert explain(activity=occurrence("2027-03-22"), profile=boris, now=timezone.now()).state == "frozen"
+
+
+# --- All, with an exception ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R12")
+def test_what_an_exception_has_from_its_series_is_not_written_a_second_time(google, anna, annas):
+    make_there(google)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=timezone.now(), subject="Retro")
+    planned = [(action.item, action.direction) for action in preview(calendar=annas, now=timezone.now()).actions]
+    google.requests.clear()
+    session = synchronize(annas)
+    assert [(write.method, write.body, write.status) for write in sent(google)] == [
+        ("PATCH", {"summary": "Retro"}, 200)
+    ]
+    assert session.requests_made == 1 + 1 + 1  # The list, the series, and the exception read afresh.
+    assert planned == [("Retro", "google")]
+    assert {event["summary"] for event in there(google)} == {"Retro"}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R12")
+def test_what_an_exception_overrides_in_google_is_written(google, anna, annas):
+    """A change here is of all; the exception had followed it here, but not in Google."""
+    make_there(google)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    now = timezone.now()
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=now, location="Hall")
+    services.edit(activity=occurrence("2027-03-22"), by=anna, now=now, location="Hall")
+    synchronize(annas)
+    assert {event["location"] for event in there(google)} == {"Hall"}
+    assert_quiet(google, annas)
