@@ -352,10 +352,13 @@ def remove_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | Non
     :raises UnableToTag: if it is somebody else's private tag.
     """
     _refuse_foreign_tag(tag, by=by)
-    activity = _lock_head(activity) or activity
-    if not activity.tags.filter(pk=tag.pk).exists():
+    head = _lock_head(activity)
+    rows = tag.activities.through.objects.filter(tag=tag, activity__in=_with_its_series(head or activity))
+    if not rows.exists():
         return
-    tag.activities.through.objects.filter(tag=tag, activity__in=_with_its_series(activity)).delete()
+    # Who is invited to one occurrence alone has the tag on that one.
+    activity = head if head and rows.filter(activity=head).exists() else activity
+    rows.delete()
     if now and tag.kind != Tag.Kind.PRIVATE:
         FieldChange.objects.create(activity=activity, field="tags", before=tag.name, by=by, at=now)
     announce(activity, by=by)

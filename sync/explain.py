@@ -145,9 +145,9 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
 def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
     """Return every condition of R1 with whether it holds, and who organizes (R5). A series is selected as a whole."""
     in_other = link is not None and link.google_calendar_id != settings.calendar_id
-    facts = store.selected_for(whole_of(activity), me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
+    facts = store.selected_for(activity, me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
     reasons = reasons_to_send(facts, window=Window(settings.sync_from, profile.time_zone))
-    if activity.series_id:
+    if store.selected_as(activity, me=profile.pk).is_series:
         reasons.append(Reason(True, "It repeats, and goes to Google as a whole series.", "R15"))
     return [*reasons, _about_organizer(activity, profile, link)]
 

@@ -41,6 +41,8 @@ FOR_THE_SESSION = (
     errors.GoogleUnavailable, errors.AccessRevoked, errors.AccessInsufficient, errors.CalendarGone, LeaseLost,
 )  # fmt: skip
 
+TO_GOOGLE = (core.UpdateInGoogle, core.AnswerInGoogle, core.RemoveInGoogle)
+
 # Conversations that come to something: whether that was all, Google's new version of an event, a link to look at.
 Step = Generator[Call, dict[str, Any], bool]
 Writing = Generator[Call, dict[str, Any], Mapping[str, Any]]
@@ -241,6 +243,10 @@ def _look_at_its_series(run: Run, link: EventLink) -> Conversation:
 
 def _bring_once(run: Run, link: EventLink) -> Step:
     """Do the next thing about a link. Returns whether that was all."""
+    if link.state == State.SEEN and (former := store.link_in_another_calendar(run, link)):
+        writing.move_link(run, former, to=link)
+        yield from _bring_together(run, former.pk)
+        return True
     if link.state == State.SEEN:
         return _place(run, link)
     if link.state == State.INSERTING and _is_elsewhere(run, link):
@@ -261,6 +267,10 @@ def _bring_once(run: Run, link: EventLink) -> Step:
     actions = core.decide(pair.here, pair.google, pair.standing)
     if _is_elsewhere(run, link):  # Nothing is asked of, or said to, a calendar that is not synchronized any more.
         actions = [action for action in actions if isinstance(action, core.Freeze)]
+    if link.pk in run.overtaken and any(isinstance(action, TO_GOOGLE) for action in actions):
+        run.overtaken.discard(link.pk)  # What it has from its series follows in Google by itself (R15).
+        yield from _look_afresh(run, link)
+        return False
     return (yield from _apply(run, pair, actions))
 
 
@@ -352,13 +362,24 @@ def _insert(run: Run, link: EventLink) -> Step:
     writing.intend(link, here=here)
     send_updates = mailing.send_updates(run, link, activity, Write.INSERT, has_other_guests=bool(guests))
     body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)
-    body = mapping.as_before_the_split(body, (link.base_here or {}).get("former_event", {}))
+    body = mapping.as_it_was(body, (link.base_here or {}).get("former_event", {}))
     try:
-        event = yield Call("insert", body=body, send_updates=send_updates)
+        event = yield from _send_insert(body, send_updates=send_updates)
     except errors.EventIdTaken:
         return (yield from _whose_id(run, link, activity))
     writing.adopt(run, link, event, is_answer=True)
     return True
+
+
+def _send_insert(body: dict[str, Any], *, send_updates: str) -> Writing:
+    """Add an event, without the video call of the one before it should Google not take that."""
+    try:
+        return (yield Call("insert", body=body, send_updates=send_updates))
+    except errors.RequestInvalid:
+        if "conferenceData" not in body:
+            raise
+    plain = {name: value for name, value in body.items() if name != "conferenceData"}
+    return (yield Call("insert", body=plain, send_updates=send_updates))
 
 
 def _own_answer(run: Run, activity: Activity) -> str:
@@ -451,6 +472,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
                 settle |= {"state": State.FROZEN, "reason": (action.rule, action.reason)}
             case core.UpdateInGoogle():
                 event = yield from _update_in_google(run, pair, event, action.patch)
+                run.overtaken.update(repeating.exceptions_of(run, pair.activity))
                 noted.append(("updated", action, _values(pair, action.patch)))
             case core.AnswerInGoogle():
                 body = mapping.answer_body(event, response=action.response)
@@ -518,8 +540,12 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
         return
     if event is not None and pair.facts.series_event_id:
         patch = {name: getattr(pair.here.now, name) for name in core.MERGED}
-        body = mapping.patch_body(patch, event={**pair.link.event, **event}) | {"status": "confirmed"}
-        event = yield _patch(pair, event, body, send_updates="none")
+        known = {**pair.link.event, **event}
+        body = mapping.patch_body(patch, event=known) | {"status": "confirmed"}
+        others = mapping.facts_of(known).has_other_guests
+        # To its guests it is as if it were added.
+        send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.INSERT, has_other_guests=others)
+        event = yield _patch(pair, event, body, send_updates=send_updates)
         with run.transaction():
             _journal(run, pair, actions)
             writing.relink(run, pair, event)

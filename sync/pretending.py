@@ -14,6 +14,8 @@ from sync.models import EventLink, SyncedCalendar
 if TYPE_CHECKING:
     from sync.google.gateway import Call
 
+FOLLOWED = {"summary", "description", "location", "visibility", "transparency", "reminders", "attendees"}
+
 
 class NotReadYet(BaseException):
     """
@@ -121,7 +123,18 @@ class PretendGoogle(CalendarGateway):
             answers = {entry["email"]: entry for entry in patch.pop("attendees", [])}
             guests = [guest | answers.get(guest.get("email"), {}) for guest in current.get("attendees", [])]
             patch["attendees"] = guests
+        self._follow(event_id, current, patch)
         return self._write(event_id, _merged(current, patch))
+
+    def _follow(self, event_id: str, current: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
+        """Let the exceptions of a series have what they have not changed themselves, as Google does."""
+        for exception_id in self._links().filter(event__recurringEventId=event_id).values_list("event_id", flat=True):
+            exception = self._current(exception_id)
+            followed = {
+                name: patch[name] for name in FOLLOWED & patch.keys() if exception.get(name) == current.get(name)
+            }
+            if followed and exception.get("status") != "cancelled":
+                self._write(exception_id, _merged(exception, followed))
 
     def delete_event(self, *, event_id: str, etag: str, send_updates: str) -> None:  # noqa: ARG002 - as Google
         self._write(event_id, {**self._current(event_id), "status": "cancelled"})

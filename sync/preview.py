@@ -214,13 +214,16 @@ class _Planner:
             self.links = store.count_of(EventLink.objects.filter(calendar=run.calendar, state=State.LINKED))
             marked = EventLink.objects.filter(calendar=run.calendar, is_marked=True)
             rows = marked.in_bulk()
-            links = [_item_of(rows[link.pk]) for link in store.marked_links(run)]
             own = dict(marked.filter(activity__isnull=False).values_list("activity", "pk"))
-            activities = [
-                _Item(activity_id=mark.row.activity_id, lane=mark.lane)
-                for mark in store.marked_activities(run)
-                if mark.row.activity_id not in own
-            ]
+            marks = [mark for mark in store.marked_activities(run) if mark.row.activity_id not in own]
+            wholes = {mark.row.activity.series_id: mark.lane for mark in marks if mark.row.activity.is_series}
+            activities = [_Item(activity_id=mark.row.activity_id, lane=mark.lane) for mark in marks]
+            links = []
+            for link in (rows[one.pk] for one in store.marked_links(run)):
+                if link.series_id in wholes:  # An exception is looked at after its series, and with it.
+                    activities.append(replace(_item_of(link), lane=wholes[link.series_id]))
+                else:
+                    links.append(_item_of(link))
         return links, activities
 
     def _not_listed(self) -> list[str]:

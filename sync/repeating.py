@@ -316,6 +316,14 @@ def extend_horizon(*, now: datetime) -> int:
     return made
 
 
+def exceptions_of(run: Run, activity: Activity) -> list[int]:
+    """Return this account's links to changed occurrences of a series; none of any other activity."""
+    if not activity.is_series:
+        return []
+    links = EventLink.objects.filter(calendar=run.calendar, series=activity.series_id, activity__is_series=False)
+    return list(links.values_list("pk", flat=True))
+
+
 def event_id_of(whole: EventLink, occurrence: Activity) -> str:
     """Return Google's id of an occurrence of a series, changed or not (Calendar API, recurring events)."""
     assert occurrence.original_start is not None

@@ -53,6 +53,7 @@ class Run:
     removals_allowed: bool = False
     confirmed: set[int] = field(default_factory=set)  # Links whose removal a person has allowed (R14).
     deferred: list[int] = field(default_factory=list)  # Links whose removal waits for the guard (R14).
+    overtaken: set[int] = field(default_factory=set)  # Links to exceptions whose series was written since (R15).
     ids_tried: Counter[int] = field(default_factory=Counter)  # By link: ids that Google called taken (R13).
     unavailable: GoogleUnavailable | None = None  # Why some items have to wait (R20).
     _tag: Tag | None = None

@@ -80,6 +80,12 @@ def observe_event(run: Run, link: EventLink, event: Mapping[str, Any]) -> None:
         current.save()
 
 
+def see_elsewhere(run: Run, link: EventLink, *, seen: EventLink) -> None:
+    """Let a link hold what was `seen` of its event in another calendar, and be that calendar's. It is not saved."""
+    link.google_calendar_id, link.seen_in_read = seen.google_calendar_id, seen.seen_in_read
+    _see(run, link, seen.event)
+
+
 def observe_gone(run: Run, link: EventLink) -> None:
     """Store that Google does not know an event any more: as much as a cancellation (R14)."""
     observe_event(run, link, {**link.event, "status": "cancelled", "etag": ""})
@@ -427,8 +433,7 @@ def selected(run: Run, activity: Activity, *, is_in_other_calendar: bool = False
 
 def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other_calendar: bool = False) -> Selected:
     """Return what R1 asks of an activity, from the point of view of the profile `me`."""
-    if activity.original_start and activity.series:
-        activity = activity.series.head  # A series is selected as a whole (R1).
+    activity = selected_as(activity, me=me)
     tags = list(activity.tags.all())
     private = [tag for tag in tags if tag.kind == Tag.Kind.PRIVATE and tag.owner_id == me]
     return Selected(
@@ -440,6 +445,15 @@ def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other
         public_tags=tuple((tag.kind, tag.name) for tag in tags if tag.kind != Tag.Kind.PRIVATE),
         is_in_other_calendar=is_in_other_calendar,
     )
+
+
+def selected_as(activity: Activity, *, me: int) -> Activity:
+    """Return what an activity is selected as: its series as a whole (R1), unless `me` is invited to this one only."""
+    if not (activity.original_start and activity.series):
+        return activity
+    head = activity.series.head
+    is_of_all = me in (head.organizer_id, head.owner_id) or head.participants.filter(profile=me).exists()
+    return head if is_of_all else activity
 
 
 def unmet_condition(run: Run, activity: Activity, *, is_in_other_calendar: bool = False) -> Reason | None:
@@ -710,6 +724,23 @@ def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
         if _organizer_of(link) == facts.organizer
         and mapping.facts_of(link.event).original_start == facts.original_start
     ]
+
+
+def link_in_another_calendar(run: Run, link: EventLink) -> EventLink | None:
+    """
+    Return this account's link to the same event in a calendar that is not synchronized any more, None if it has none.
+
+    An event keeps its id when it is moved, and its organizer becomes the calendar that has it now. An invitation that
+    somebody else sends under the id of an event of ours is another event (R9).
+    """
+    facts = mapping.facts_of(link.event)
+    if facts.is_cancelled:
+        return None
+    others = EventLink.objects.filter(calendar=run.calendar, event_id=link.event_id, activity__isnull=False)
+    former = others.exclude(google_calendar_id=link.google_calendar_id).exclude(state=EventLink.State.FORGOTTEN).first()
+    if former and (facts.is_own or mapping.facts_of(former.event).organizer == facts.organizer):
+        return former
+    return None
 
 
 def _linked_activities(run: Run) -> Any:

@@ -151,6 +151,25 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
 
 
+def move_link(run: Run, former: EventLink, *, to: EventLink) -> None:
+    """Let the link to an event be one in the calendar to which it was moved; `to` is what was seen of it there (R9)."""
+    with run.transaction():
+        link = EventLink.objects.select_for_update().get(pk=former.pk)
+        to.delete()
+        store.see_elsewhere(run, link, seen=to)
+        if link.state == EventLink.State.FROZEN:  # Its new version was read just now; whether it qualifies comes next.
+            link.state, link.rule, link.reason = EventLink.State.LINKED, "", ""
+        link.save()
+        assert link.activity is not None
+        run.note(
+            SyncOutcome.Action.JOINED,
+            rule="R9",
+            reason="Its event is in this calendar now.",
+            item=link.activity.subject,
+            link=link,
+        )
+
+
 def _take_own_copy(activity: Activity, google: Snapshot) -> None:
     """What Google keeps for each copy follows the new Organizer's; private stays private (R5). It is no change."""
     activity.show_as_free = google.show_as_free
@@ -213,7 +232,7 @@ def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_
         if whole := splitting.event_before_the_split(run, activity):
             link.base_here = {
                 "former_guests": whole.get("attendees", []),
-                "former_event": mapping.kept_when_split(whole),
+                "former_event": mapping.kept_when_made_anew(whole),
             }
         link.save()
         Meeting.objects.get_or_create(activity=activity, defaults={"key": uuid.uuid4().hex})
@@ -303,9 +322,14 @@ def next_incarnation(run: Run, former: EventLink) -> None:
         link.incarnation += 1
         link.event_id = uuid.uuid4().hex
         link.ical_uid = f"{link.event_id}@google.com"
-        guests = mapping.facts_of(link.event).is_own and link.event.get("attendees")
+        former = {}
+        if mapping.facts_of(link.event).is_own:
+            former = {
+                "former_guests": link.event.get("attendees", []),
+                "former_event": mapping.kept_when_made_anew(link.event),
+            }
         link.event, link.etag, link.state = {}, "", EventLink.State.INSERTING
-        link.base_here, link.base_google = ({"former_guests": guests} if guests else None), None
+        link.base_here, link.base_google = former or None, None
         link.is_marked, link.mark = True, link.mark + 1
         link.save()
 

@@ -14,7 +14,12 @@ from dateutil.parser import isoparse
 from sync.core.snapshot import Days, OneTime, Repeating, Snapshot, Timed, When
 
 HIDDEN_ID = "creatioActivity"  # Our name among an event's private extended properties (R9).
-_KEPT_AS_IT_IS = ("colorId", "guestsCanInviteOthers", "guestsCanModify", "guestsCanSeeOtherGuests")  # In a split (R15).
+_KEPT_AS_IT_IS = (
+    "colorId",
+    "guestsCanInviteOthers",
+    "guestsCanModify",
+    "guestsCanSeeOtherGuests",
+)  # If made anew.
 MOST_REMINDERS = 5  # That an event can have (Google's reference, `reminders.overrides`).
 LONGEST_TEXT = 1024  # Characters of a subject or a location that an activity can hold.
 READABLE_TYPES = ("default", "fromGmail")  # What is read at all (R2).
@@ -250,14 +255,22 @@ def insert_body(snapshot: Snapshot, *, event_id: str, hidden_id: str, guests: It
     return body
 
 
-def kept_when_split(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the later part of a split series is to have from the event of the whole, guests excepted (R15)."""
-    return {name: event[name] for name in (*_KEPT_AS_IT_IS, "visibility", "reminders") if name in event}
+def kept_when_made_anew(event: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return what an event is to have from the one before it, guests excepted.
+
+    That is the later part of a split series (R15), or the next incarnation of an event that was deleted (R13).
+    """
+    kept = {name: event[name] for name in (*_KEPT_AS_IT_IS, "visibility", "reminders") if name in event}
+    conference = _dict(event.get("conferenceData"))
+    if conference.get("conferenceId") and conference.get("entryPoints"):  # One that is there, not one to be made.
+        kept["conferenceData"] = {name: value for name, value in conference.items() if name != "createRequest"}
+    return kept
 
 
-def as_before_the_split(body: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the body of an insert with what `kept_when_split` returned, as far as nothing else is said here."""
-    kept = {name: former[name] for name in _KEPT_AS_IT_IS if name in former}
+def as_it_was(body: Mapping[str, Any], former: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the body of an insert with what `kept_when_made_anew` returned, as far as nothing else is said here."""
+    kept = {name: former[name] for name in (*_KEPT_AS_IT_IS, "conferenceData") if name in former}
     if body.get("visibility") == "private" and former.get("visibility") == "confidential":  # To us it is the same.
         kept["visibility"] = "confidential"
     if _dict(former.get("reminders")).get("overrides"):

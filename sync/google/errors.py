@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 
@@ -105,7 +107,7 @@ def error_for(*, status: int, content: bytes, retry_after: str | None = None) ->
         return EventGone("The event was deleted in Google.") if reason == "deleted" else _token(message)
     if status == 412:
         return EventChangedMeanwhile("The event was changed in Google meanwhile.")
-    return RequestInvalid(f"Google refuses the change: {message or f'error {status}'}")
+    return RequestInvalid(_refused(message or f"error {status}", "Change the activity, or its event in Google."))
 
 
 def _forbidden(reason: str, message: str) -> GoogleError:
@@ -121,7 +123,12 @@ def _forbidden(reason: str, message: str) -> GoogleError:
         )
     if reason in _NO_CALENDAR:
         return AccessInsufficient("This Google account has no Google Calendar. Sign in to Google Calendar once.")
-    return EventRefused(f"Google refuses the change: {message or 'your account may not edit this event'}")
+    step = "Look in Google Calendar whether your account may change this event."
+    return EventRefused(_refused(message or "your account may not edit this event", step))
+
+
+def _refused(message: str, step: str) -> str:
+    return f"Google refuses the change: {message.strip().rstrip('.')}. {step}"
 
 
 def _token(message: str) -> GoogleError:
@@ -137,6 +144,16 @@ def _unavailable(status: int, reason: str) -> str:
 def _seconds(text: str | None) -> float | None:
     try:
         seconds = float(text or "")
-    except ValueError:  # A date is allowed as well; nobody has seen Google send one.
-        return None
+    except ValueError:
+        return _seconds_until(text or "")
     return seconds if 0 <= seconds < math.inf else None
+
+
+def _seconds_until(date: str) -> float | None:
+    """Return how long it is until an HTTP date, 0 if it has passed; None if it is no date."""
+    try:
+        at = parsedate_to_datetime(date)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())

@@ -203,7 +203,9 @@ class CalendarGateway:
             return events.get(eventId=call.event_id, **common)
         common["sendUpdates"] = call.send_updates
         if call.kind == "insert":
-            return events.insert(body=call.body, **common)
+            # Only with its version is a conference copied.
+            version = {"conferenceDataVersion": 1} if call.body and "conferenceData" in call.body else {}
+            return events.insert(body=call.body, **common, **version)
         if call.kind == "patch":
             request = events.patch(eventId=call.event_id, body=call.body, **common)
         else:

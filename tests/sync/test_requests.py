@@ -48,20 +48,37 @@ def test_many_changes_go_out_in_batches_of_fifty(google, anna, annas):
 
 
 @pytest.mark.rule("R12")
-def test_a_conflict_costs_its_own_reading_and_writing_and_no_others(google, anna, annas):
-    activities = [tagged(anna, f"Visit {number}") for number in range(10)]
+@pytest.mark.parametrize(
+    ("changes", "collisions", "requests"),
+    [
+        # The list, the batches of at most fifty; then what collided is read afresh in one batch and written in another.
+        (10, 0, 1 + 1),
+        (1, 1, 1 + 1 + 2),
+        (10, 1, 1 + 1 + 2),
+        (10, 4, 1 + 1 + 2),
+        (10, 10, 1 + 1 + 2),
+        (60, 3, 1 + 2 + 1),  # The second batch of changes carries the reading as well.
+    ],
+)
+def test_a_conflict_costs_its_own_reading_and_writing_and_no_others(google, anna, annas, changes, collisions, requests):
+    activities = [tagged(anna, f"Visit {number}") for number in range(changes)]
     synchronize(annas)
     for activity in activities:
         services.edit(activity=activity, by=anna, now=timezone.now(), location="Lund")
-    event = next(event for event in google.person(ANNA).events() if event["summary"] == "Visit 3")
-    google.interject(lambda: google.person(ANNA).edit(event["id"], {"description": "Bring cake"}), method="PATCH")
+    colliding = {f"Visit {number}" for number in range(collisions)}
+    ids = [event["id"] for event in google.person(ANNA).events() if event["summary"] in colliding]
+
+    def change_in_google() -> None:
+        for event_id in ids:
+            google.person(ANNA).edit(event_id, {"description": "Bring cake"})
+
+    google.interject(change_in_google, method="PATCH")
 
     session = synchronize(annas)
 
-    # One list, one batch, and for the one conflict: its event read afresh and written again.
-    assert (session.status, session.requests_made) == ("succeeded", 1 + 1 + 2)
-    [cake] = Activity.objects.filter(notes="Bring cake")
-    assert (cake.subject, cake.location) == ("Visit 3", "Lund")
+    assert (session.status, session.requests_made) == ("succeeded", requests)
+    with_cake = Activity.objects.filter(notes="Bring cake")
+    assert {(activity.subject, activity.location) for activity in with_cake} == {(name, "Lund") for name in colliding}
     assert {event["location"] for event in google.person(ANNA).events()} == {"Lund"}
     assert_quiet(google, annas)
 

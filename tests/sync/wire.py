@@ -33,19 +33,23 @@ def sent(google: Emulator, *, method: str = "") -> list[Sent]:
     return [write for write in found if method in ("", write.method)]
 
 
-def google_sets(google: Emulator, address: str, event_id: str, **fields: Any) -> dict[str, Any]:
+def google_sets(
+    google: Emulator, address: str, event_id: str, *, calendar_id: str = "", **fields: Any
+) -> dict[str, Any]:
     """
     Let Google itself change fields of one copy, whatever a client could send; None takes a field away.
+
+    It is the copy of somebody's primary calendar, unless `calendar_id` names another one of theirs.
 
     Returns the event as this calendar shows it then.
     """
     with google.store.lock:
-        copy = google.store.get(calendar_id=address, event_id=event_id)
+        copy = google.store.get(calendar_id=calendar_id or address, event_id=event_id)
         body = {**copy.body, **fields}
         copy.body = {name: value for name, value in body.items() if value is not None}
         copy.cached_span = None
-    google.store.touch(calendar_id=address, event_id=event_id)
-    return google.person(address).event(event_id)
+    google.store.touch(calendar_id=calendar_id or address, event_id=event_id)
+    return google.person(address, calendar_id=calendar_id or None).event(event_id)
 
 
 def etag(google: Emulator, address: str, event_id: str) -> str:

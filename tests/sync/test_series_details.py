@@ -1,0 +1,278 @@
+"""Details of series, and of single events, where one step follows another (R9, R13, R15, R17)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from activities import series, services
+from activities.models import Activity
+from sync.explain import explain
+from sync.google.errors import GoogleUnavailable, error_for
+from sync.models import EventLink, SyncSettings
+from sync.preview import preview
+from tests.google import synchronize
+from tests.sync.helpers import assert_quiet
+from tests.sync.test_repeating import ANNA, BORIS, MONDAY, instance, make_there, occurrence, there
+from tests.sync.wire import google_sets, sent
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+def moved_to_another_calendar(google: Any, event_id: str) -> str:
+    """Move an event of Anna's to another calendar of hers, as a person does in Google. Returns that calendar's id."""
+    other: str = google.add_calendar(ANNA, summary="Other").id
+    google.person(ANNA).move(event_id, to=other)
+    return other
+
+
+def choose(profile: Any, calendar_id: str) -> None:
+    SyncSettings.objects.filter(profile=profile).update(calendar_id=calendar_id)
+
+
+# --- Moved to another calendar -----------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R9")
+def test_an_event_moved_to_the_calendar_that_is_chosen_next_keeps_its_activity(google, anna, annas):
+    event = google.person(ANNA).create_event({"summary": "Review", **MONDAY})
+    synchronize(annas)
+    activity = Activity.objects.get()
+    services.edit(activity=activity, by=anna, now=timezone.now(), location="Garden")
+    other = moved_to_another_calendar(google, event["id"])
+    choose(anna, other)
+    synchronize(annas)
+    assert (Activity.objects.get().pk, EventLink.objects.get().state) == (activity.pk, EventLink.State.LINKED)
+    assert google.person(ANNA, calendar_id=other).event(event["id"])["location"] == "Garden"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R9", "R14")
+def test_an_event_whose_move_looked_like_a_deletion_returns_with_its_activity(google, anna, annas):
+    event = google.person(ANNA).create_event({"summary": "Review", **MONDAY})
+    synchronize(annas)
+    other = moved_to_another_calendar(google, event["id"])
+    synchronize(annas)
+    assert Activity.objects.get().status == "canceled"
+    choose(anna, other)
+    synchronize(annas)
+    assert (Activity.objects.get().status, EventLink.objects.get().state) == ("not_started", EventLink.State.LINKED)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R9", "R15")
+@pytest.mark.parametrize("is_seen_between", [False, True])
+def test_a_series_moved_to_the_calendar_that_is_chosen_next_keeps_its_occurrences(
+    google, anna, annas, boris, boriss, is_seen_between
+):
+    master = make_there(google, attendees=[{"email": BORIS}])
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    google.person(ANNA).delete(instance(google, "2027-03-29")["id"])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    before = sorted(Activity.objects.values_list("pk", "start", "location"))
+    other = moved_to_another_calendar(google, master["id"])
+    if is_seen_between:
+        synchronize(annas)
+    choose(anna, other)
+    for calendar in (annas, boriss, annas):
+        synchronize(calendar)
+    assert sorted(Activity.objects.values_list("pk", "start", "location")) == before
+    assert set(Activity.objects.values_list("status", flat=True)) == {"not_started"}
+    assert {link.google_calendar_id for link in EventLink.objects.filter(calendar=annas)} == {other}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R9")
+def test_an_invitation_under_the_id_of_an_event_of_ours_is_not_ours(google, anna, annas):
+    event = google.person(ANNA).create_event({"summary": "Review", **MONDAY})
+    synchronize(annas)
+    other = google.add_calendar(ANNA, summary="Other").id
+    google.person(ANNA, calendar_id=other).create_event({"summary": "Forged", "id": event["id"], **MONDAY})
+    google_sets(google, ANNA, event["id"], calendar_id=other, organizer={"email": "mallory@elsewhere.example"})
+    choose(anna, other)
+    synchronize(annas)
+    assert Activity.objects.get(subject="Forged").links.get().google_calendar_id == other
+    assert Activity.objects.get(subject="Review").links.get().google_calendar_id != other
+
+
+# --- Set back ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R17", "R14")
+@pytest.mark.parametrize("scope", ["this", "all"])
+def test_guests_are_told_about_what_a_person_sets_back(google, anna, annas, boris, boriss, scope):
+    make_there(google, attendees=[{"email": BORIS}])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    series.set_status(activity=occurrence("2027-03-22"), scope=scope, by=anna, now=timezone.now(), status="canceled")
+    google.requests.clear()
+    synchronize(annas)
+    series.set_status(activity=occurrence("2027-03-22"), scope=scope, by=anna, now=timezone.now(), status="not_started")
+    synchronize(annas)
+    assert [write.send_updates for write in sent(google)] == ["all", "all"]
+    assert len(there(google, BORIS)) == 5
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R17", "R14")
+def test_nobody_is_told_again_when_telling_guests_is_off(google, anna, annas, boris, boriss):
+    make_there(google, attendees=[{"email": BORIS}])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    SyncSettings.objects.filter(profile=anna).update(tell_guests=False)
+    for status in ("canceled", "not_started"):
+        services.set_status(activity=occurrence("2027-03-22"), by=anna, now=timezone.now(), status=status)
+        synchronize(annas)
+    assert {write.send_updates for write in sent(google)} == {"none"}
+
+
+# --- Made anew ---------------------------------------------------------------------------------------------------
+
+
+def with_a_video_call(google: Any, event_id: str) -> str:
+    conference = {
+        "createRequest": {"requestId": "first", "status": {"statusCode": "success"}},
+        "conferenceSolution": {"key": {"type": "hangoutsMeet"}},
+        "conferenceId": "abc-defg-hij",
+        "entryPoints": [{"entryPointType": "video", "uri": "https://meet.google.com/abc-defg-hij"}],
+        "signature": "signed",
+    }
+    link: str = conference["entryPoints"][0]["uri"]
+    google_sets(google, ANNA, event_id, conferenceData=conference, hangoutLink=link)
+    return link
+
+
+@pytest.mark.rule("R15", "R12")
+def test_the_video_call_comes_along_when_we_split(google, anna, annas):
+    link = with_a_video_call(google, make_there(google)["id"])
+    synchronize(annas)
+    series.edit(activity=occurrence("2027-03-22"), scope="following", by=anna, now=timezone.now(), subject="Retro")
+    synchronize(annas)
+    assert {event["summary"] for event in there(google)} == {"Stand-up", "Retro"}
+    assert {event["hangoutLink"] for event in there(google)} == {link}
+    assert set(Activity.objects.values_list("join_link", flat=True)) == {link}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R14")
+def test_color_and_video_call_come_along_when_an_event_returns(google, anna, annas):
+    event = google.person(ANNA).create_event({"summary": "Review", "colorId": "5", **MONDAY})
+    link = with_a_video_call(google, event["id"])
+    synchronize(annas)
+    for status in ("canceled", "not_started"):
+        services.set_status(activity=Activity.objects.get(), by=anna, now=timezone.now(), status=status)
+        synchronize(annas)
+    [returned] = google.person(ANNA).events()
+    assert returned["id"] != event["id"]
+    assert (returned["colorId"], returned["hangoutLink"]) == ("5", link)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R14")
+def test_an_event_returns_without_its_video_call_where_google_does_not_take_that(google, anna, annas):
+    with_a_video_call(google, google.person(ANNA).create_event({"summary": "Review", **MONDAY})["id"])
+    synchronize(annas)
+    services.set_status(activity=Activity.objects.get(), by=anna, now=timezone.now(), status="canceled")
+    synchronize(annas)
+    services.set_status(activity=Activity.objects.get(), by=anna, now=timezone.now(), status="not_started")
+    google.fail(status=400, reason="invalid", method="POST", path="/events", times=1)
+    assert synchronize(annas).status == "succeeded"
+    [returned] = google.person(ANNA).events()
+    assert "hangoutLink" not in returned
+    assert_quiet(google, annas)
+
+
+# --- What Google says --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R20")
+@pytest.mark.parametrize(
+    ("words", "least", "most"),
+    [
+        ("17", 17, 17),
+        (format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), 80_000, 86_400),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+    ],
+)
+def test_google_names_seconds_or_a_date_to_wait_for(words, least, most):
+    error = error_for(status=503, content=b"", retry_after=words)
+    assert isinstance(error, GoogleUnavailable)
+    assert error.retry_after is not None
+    assert least <= error.retry_after <= most
+
+
+@pytest.mark.rule("R20")
+@pytest.mark.parametrize("words", ["soon", "", "-5", "inf"])
+def test_what_is_neither_is_no_time_to_wait(words):
+    error = error_for(status=503, content=b"", retry_after=words)
+    assert isinstance(error, GoogleUnavailable)
+    assert error.retry_after is None
+
+
+@pytest.mark.rule("R19", "R20")
+def test_a_refusal_is_a_sentence_with_a_next_step():
+    content = b'{"error": {"errors": [{"reason": "forbidden"}], "message": "Forbidden"}}'
+    step = "Look in Google Calendar whether your account may change this event."
+    assert str(error_for(status=403, content=content)) == f"Google refuses the change: Forbidden. {step}"
+
+
+# --- One occurrence of a colleague's series -----------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R21")
+def test_who_is_invited_to_one_occurrence_is_told_about_that_one(google, anna, annas, boris, boriss):
+    make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"attendees": [{"email": BORIS}]})
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    one = occurrence("2027-03-22")
+    found = explain(activity=one, profile=boris, now=timezone.now())
+    assert one.tags.filter(owner=boris).exists()
+    assert (found.state, found.title) == ("in_google", "In Google")
+    assert not any(reason.rule == "R15" for reason in found.reasons)
+    whole = explain(activity=one, profile=anna, now=timezone.now())
+    assert whole.state == "in_google"
+    assert any(reason.rule == "R15" for reason in whole.reasons)
+    services.remove_tag(activity=one, tag=one.tags.get(owner=boris), by=boris)
+    assert explain(activity=occurrence("2027-03-22"), profile=boris, now=timezone.now()).state == "frozen"
+
+
+# --- All, with an exception ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R15", "R12")
+def test_what_an_exception_has_from_its_series_is_not_written_a_second_time(google, anna, annas):
+    make_there(google)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=timezone.now(), subject="Retro")
+    planned = [(action.item, action.direction) for action in preview(calendar=annas, now=timezone.now()).actions]
+    google.requests.clear()
+    session = synchronize(annas)
+    assert [(write.method, write.body, write.status) for write in sent(google)] == [
+        ("PATCH", {"summary": "Retro"}, 200)
+    ]
+    assert session.requests_made == 1 + 1 + 1  # The list, the series, and the exception read afresh.
+    assert planned == [("Retro", "google")]
+    assert {event["summary"] for event in there(google)} == {"Retro"}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R12")
+def test_what_an_exception_overrides_in_google_is_written(google, anna, annas):
+    """A change here is of all; the exception had followed it here, but not in Google."""
+    make_there(google)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    now = timezone.now()
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=now, location="Hall")
+    services.edit(activity=occurrence("2027-03-22"), by=anna, now=now, location="Hall")
+    synchronize(annas)
+    assert {event["location"] for event in there(google)} == {"Hall"}
+    assert_quiet(google, annas)
