@@ -80,7 +80,9 @@ def restore(world: World, name: str, dice: Dice) -> None:
 
 
 def change_people(world: World, name: str, dice: Dice) -> None:
-    if activity := _visible(world, name, dice):
+    """Half the time of a meeting that has guests from elsewhere too, who must not come to harm by it (R7)."""
+    found = dice.one_in(2) and _visible(world, name, dice, organizer=world.profile(name), other_guests__contains=[{}])
+    if activity := found or _visible(world, name, dice):
         who = dice.of(["boris", "clara", "anna", "dora"])
         takes_part = activity.participants.filter(profile=world.profiles[who]).exists()
         change = services.remove_participant if takes_part else services.add_participant
@@ -128,9 +130,12 @@ ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
 
 
 def _visible(world: World, name: str, dice: Dice, **filters: Any) -> Activity | None:
-    """Choose an activity that somebody may open, mostly one that is theirs to change."""
+    """Choose an activity that somebody may open, mostly one that is theirs to change, and no occurrence of many."""
     person = world.profile(name)
     visible = Activity.objects.visible_to(person).filter(**filters).distinct()
+    once = visible.filter(series=None)
+    if not dice.one_in(4) and once:
+        visible = once
     mine = visible.filter(organizer=person)
     return _one(world, dice, visible if dice.one_in(4) or not mine else mine)
 

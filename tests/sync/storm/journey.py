@@ -21,7 +21,7 @@ few = st.integers(2, 9)  # At which of its requests or transactions.
 windows = st.sampled_from([REQUEST, TRANSACTION])
 
 ACTS_OF_A_STEP = 6
-ACTS = (here.ACTS, there.ACTS, repeating.ACTS, repeating.ACTS)
+ACTS = (here.ACTS, there.ACTS, repeating.ACTS)
 Act = Callable[[World, str, Dice], None]
 
 
@@ -48,7 +48,8 @@ class Journey(RuleBasedStateMachine):
         """
         self.thaws = thaws
         dice = Dice(number)
-        makers: tuple[Act, ...] = (here.make, there.make, repeating.make_here, repeating.make_there)
+        once: tuple[Act, ...] = (here.make, there.make)
+        makers = (*once, *once, repeating.make_here, repeating.make_there)
         for name in (*CONNECTED, "maria"):
             self._act((there.make,) if name == "maria" else makers, name, dice)
         for name in CONNECTED:

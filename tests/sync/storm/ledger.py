@@ -50,6 +50,7 @@ class Ledger:
     mails_seen: int = 0
     mails_of_sessions: Counter[tuple[str, str]] = field(default_factory=Counter)  # By event and whom it was sent to.
     conflicts_seen: int = 0
+    _meanwhile: set[Place] = field(default_factory=set)  # What was changed in Google during the session that runs.
     _perhaps_sent: set[str] = field(default_factory=set)  # By sessions that got no answer.
 
     def __post_init__(self) -> None:
@@ -59,13 +60,17 @@ class Ledger:
     def begin(self) -> None:
         """A session begins: what either side has held so far, none of its conflicts may call new."""
         self.accept()
+        self._meanwhile.clear()
         self._seen_before = {side: set(values) for side, values in self.seen.items()}
         self._seen_before[GOOGLE] -= self._perhaps_sent
 
-    def accept(self) -> None:
+    def accept(self, *, is_meanwhile: bool = False) -> None:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
-        self._before = self._look()
+        before, self._before = self._before, self._look()
         self.mails_seen = len(self.google.mail)
+        if is_meanwhile:
+            changed = {place for place, value in self._before.google.items() if before.google.get(place) != value}
+            self._meanwhile |= changed
 
     def judge(self, *, has_heard_all: bool = True) -> None:
         """
@@ -83,13 +88,21 @@ class Ledger:
         lost_here = _lost(before.here, now.here | now.of_series_here)
         lost_there = _lost(before.google, now.google | now.of_series_there)
         self.gone += [(HERE, value, f"in {place}") for place, value in lost_here]
-        self.gone += [(GOOGLE, value, f"in {place}") for place, value in lost_there]
+        self.gone += [(GOOGLE, value, f"in {place}") for place, value in lost_there if not self._is_unseen(place, now)]
         ended = now.cancelled - before.cancelled
         self.gone += [
             (GOOGLE, value, f"canceled with {place}") for place, value in before.google.items() if place[:2] in ended
         ]
         self._assert_outsiders_untouched(before, now)
         self._assert_mail_is_due()
+
+    def _is_unseen(self, place: Place, now: Sight) -> bool:
+        """
+        Whether a value was given to an occurrence in the middle of the session that moved its series.
+
+        Google's `If-Match` is about the series alone then: nobody could know of the value, and nobody ever saw it.
+        """
+        return place in self._meanwhile and place[:2] in now.cancelled and "_" in place[1]
 
     def assert_nothing_lost(self) -> None:
         journal = json.dumps(

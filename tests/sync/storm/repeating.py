@@ -13,7 +13,7 @@ from activities.models import Activity, Series
 from google_emulator.errors import ApiError
 from tests.google import sync_tag
 from tests.sync.storm.dice import Dice
-from tests.sync.storm.world import World
+from tests.sync.storm.world import GUEST, World
 
 # Short ones: a long series is tested elsewhere, and here each occurrence costs time.
 RULES = ("RRULE:FREQ=WEEKLY;COUNT=3", "RRULE:FREQ=DAILY;COUNT=4", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=3")
@@ -41,7 +41,8 @@ def make_there(world: World, name: str, dice: Dice) -> None:
     for side, moment in (("start", start), ("end", start + timedelta(minutes=30))):
         body[side] = {"dateTime": moment.isoformat(), "timeZone": "UTC"}
     if dice.one_in(2):
-        body["attendees"] = [{"email": world.email(other)} for other in ("anna", "boris", "maria") if other != name]
+        guests = [world.email(other) for other in ("anna", "boris", "maria") if other != name]
+        body["attendees"] = [{"email": guest} for guest in (*guests, GUEST)]
     world.google.person(world.email(name)).create_event(body, notify=False)
     world.say(f"{name} makes the series {body['summary']} in Google")
 

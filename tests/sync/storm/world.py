@@ -164,7 +164,7 @@ class World:
         self.ledger.judge()
         self.say("  meanwhile:")
         act()
-        self.ledger.accept()
+        self.ledger.accept(is_meanwhile=True)
 
     def confirm(self, name: str) -> None:
         """Let the removals happen that a session of theirs stopped before (R14)."""
