@@ -322,14 +322,14 @@ def next_incarnation(run: Run, former: EventLink) -> None:
         link.incarnation += 1
         link.event_id = uuid.uuid4().hex
         link.ical_uid = f"{link.event_id}@google.com"
-        former = {}
+        kept: dict[str, Any] = {}
         if mapping.facts_of(link.event).is_own:
-            former = {
+            kept = {
                 "former_guests": link.event.get("attendees", []),
                 "former_event": mapping.kept_when_made_anew(link.event),
             }
         link.event, link.etag, link.state = {}, "", EventLink.State.INSERTING
-        link.base_here, link.base_google = former or None, None
+        link.base_here, link.base_google = kept or None, None
         link.is_marked, link.mark = True, link.mark + 1
         link.save()
 
