@@ -10,6 +10,7 @@ from sync import store
 from sync.core import mail
 from sync.core.mail import Write
 from sync.core.reasons import Reason
+from sync.core.snapshot import PER_COPY_FIELDS
 from sync.models import EventLink
 from sync.run import Run
 
@@ -54,5 +55,5 @@ def _changed_at(activity: Activity, write: Write, names: frozenset[str]) -> date
     if write is Write.REMOVE:
         changes = changes.filter(field__in=_FIELDS_OF_A_REMOVAL)
     elif write is Write.UPDATE:
-        changes = changes.filter(field__in=names)
+        changes = changes.filter(field__in=names - PER_COPY_FIELDS)  # What is one's own is no news to anybody.
     return changes.order_by("-at").values_list("at", flat=True).first()

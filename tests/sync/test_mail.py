@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from activities.models import FieldChange
+from accounts.models import Profile
+from activities import services
+from activities.models import Activity
+from sync.models import EventLink
 from tests.google import synchronize
 from tests.sync.helpers import (
     change,
@@ -16,6 +20,12 @@ from tests.sync.helpers import (
 )
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+
+
+def change_days_ago(activity: Activity, by: Profile, **values: Any) -> None:
+    """Change an activity in such a way that nobody has synchronized it for two days."""
+    EventLink.objects.update(settled_at=timezone.now() - timedelta(days=3))
+    services.edit(activity=activity, by=by, now=timezone.now() - timedelta(days=2), **values)
 
 
 @pytest.mark.rule("R17")
@@ -27,9 +37,9 @@ def test_guests_are_told_about_fresh_changes_only(google, anna, annas, boris):
     assert google.mail.all(to="boris@northfold.example")
     google.mail.clear()
 
-    change(activity, anna, location="Room 9")
-    FieldChange.objects.update(at=timezone.now() - timedelta(days=2))
+    change_days_ago(activity, anna, location="Room 9")
     synchronize(annas)
+    assert google.person("anna@northfold.example").events()[0]["location"] == "Room 9"
     assert not google.mail.all()
 
 
@@ -57,4 +67,21 @@ def test_what_came_from_google_tells_nobody(google, anna, annas, boris, boriss):
     synchronize(boriss)
 
     assert google.requests.writes() == []
+    assert not google.mail.all()
+
+
+@pytest.mark.rule("R17")
+def test_what_is_ones_own_makes_no_news_of_what_waited_for_days(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    synchronize(annas)
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    google.mail.clear()
+    change_days_ago(activity, anna, location="Room 9")
+    change(activity, anna, show_as_free=True)
+
+    synchronize(annas)
+
+    event = google.person("anna@northfold.example").events()[0]
+    assert (event["location"], event["transparency"]) == ("Room 9", "transparent")
     assert not google.mail.all()

@@ -55,8 +55,8 @@ def edit(world: World, name: str, dice: Dice) -> None:
             values = {"days": (day, day + timedelta(days=dice.of([0, 1])))}
         elif field in ("is_private", "show_as_free"):
             values = {field: not getattr(activity, field)}
-        _try(world, f"{name} edits {activity} here: {values}", services.edit, activity=activity,
-             by=world.profile(name), **values)  # fmt: skip
+        world.attempt(f"{name} edits {activity} here: {values}", services.edit, activity=activity,
+                      by=world.profile(name), **values)  # fmt: skip
 
 
 def set_status(world: World, name: str, dice: Dice) -> None:
@@ -64,19 +64,19 @@ def set_status(world: World, name: str, dice: Dice) -> None:
         status = dice.of(["canceled", "not_started", "completed", "canceled"])
         if activity.status == "canceled":
             status = "not_started"
-        _try(world, f"{name} sets {activity} here to {status}", services.set_status, activity=activity,
-             by=world.profile(name), status=status)  # fmt: skip
+        world.attempt(f"{name} sets {activity} here to {status}", services.set_status, activity=activity,
+                      by=world.profile(name), status=status)  # fmt: skip
 
 
 def delete(world: World, name: str, dice: Dice) -> None:
     if activity := _visible(world, name, dice):
-        _try(world, f"{name} deletes {activity} here", services.delete, activity=activity, by=world.profile(name))
+        world.attempt(f"{name} deletes {activity} here", services.delete, activity=activity, by=world.profile(name))
 
 
 def restore(world: World, name: str, dice: Dice) -> None:
     person = world.profile(name)
     if activity := _one(world, dice, Activity.objects.restorable_by(person, now=timezone.now())):
-        _try(world, f"{name} restores {activity} here", services.restore, activity=activity, by=person)
+        world.attempt(f"{name} restores {activity} here", services.restore, activity=activity, by=person)
 
 
 def change_people(world: World, name: str, dice: Dice) -> None:
@@ -84,15 +84,15 @@ def change_people(world: World, name: str, dice: Dice) -> None:
         who = dice.of(["boris", "clara", "anna", "dora"])
         takes_part = activity.participants.filter(profile=world.profiles[who]).exists()
         change = services.remove_participant if takes_part else services.add_participant
-        _try(world, f"{name}: {change.__name__} {who} of {activity}", change, activity=activity,
-             profile=world.profiles[who], by=world.profile(name))  # fmt: skip
+        world.attempt(f"{name}: {change.__name__} {who} of {activity}", change, activity=activity,
+                      profile=world.profiles[who], by=world.profile(name))  # fmt: skip
 
 
 def answer(world: World, name: str, dice: Dice) -> None:
     if activity := _visible(world, name, dice, participants__profile=world.profiles[name]):
         response = dice.of(["accepted", "tentative", "declined"])
-        _try(world, f"{name} answers {activity} here: {response}", services.respond, activity=activity,
-             profile=world.profile(name), response=response)  # fmt: skip
+        world.attempt(f"{name} answers {activity} here: {response}", services.respond, activity=activity,
+                      profile=world.profile(name), response=response)  # fmt: skip
 
 
 def tag(world: World, name: str, dice: Dice) -> None:
@@ -108,8 +108,8 @@ def tag(world: World, name: str, dice: Dice) -> None:
 def show_in_calendar(world: World, name: str, dice: Dice) -> None:
     if activity := _visible(world, name, dice):
         wanted = not activity.show_in_calendar
-        _try(world, f"{name}: show in calendar {wanted} of {activity}", services.edit, activity=activity,
-             by=world.profile(name), show_in_calendar=wanted)  # fmt: skip
+        world.attempt(f"{name}: show in calendar {wanted} of {activity}", services.edit, activity=activity,
+                      by=world.profile(name), show_in_calendar=wanted)  # fmt: skip
 
 
 def change_behind_the_back(world: World, name: str, dice: Dice) -> None:
@@ -145,11 +145,3 @@ def _one(world: World, dice: Dice, found: Any) -> Activity | None:
     activity = dice.of(activities)
     world.touch_activity(activity)
     return activity
-
-
-def _try(world: World, words: str, service: Callable[..., Any], **values: Any) -> None:
-    try:
-        service(now=timezone.now(), **values)
-    except services.UnableToChange as error:
-        words += f" - refused: {error}"
-    world.say(words)

@@ -54,22 +54,22 @@ def edit_here(world: World, name: str, dice: Dice) -> None:
             values = {"start": occurrence.start + timedelta(minutes=dice.of([15, 60, 24 * 60]))}
         elif field == "lines":
             scope, values = dice.of(["following", "all"]), {"lines": [dice.of(RULES)]}
-        _try(world, f"{name} edits {scope} of {occurrence} at {occurrence.start} here: {values}", series.edit,
-             activity=occurrence, scope=scope, by=world.profile(name), **values)  # fmt: skip
+        world.attempt(f"{name} edits {scope} of {occurrence} at {occurrence.start} here: {values}", series.edit,
+                      activity=occurrence, scope=scope, by=world.profile(name), **values)  # fmt: skip
 
 
 def cancel_here(world: World, name: str, dice: Dice) -> None:
     if occurrence := _occurrence(world, name, dice):
         scope, status = dice.of(SCOPES), "not_started" if occurrence.status == "canceled" else "canceled"
-        _try(world, f"{name} sets {scope} of {occurrence} here to {status}", series.set_status,
-             activity=occurrence, scope=scope, by=world.profile(name), status=status)  # fmt: skip
+        world.attempt(f"{name} sets {scope} of {occurrence} here to {status}", series.set_status,
+                      activity=occurrence, scope=scope, by=world.profile(name), status=status)  # fmt: skip
 
 
 def delete_here(world: World, name: str, dice: Dice) -> None:
     if occurrence := _occurrence(world, name, dice):
         scope = dice.of(SCOPES)
-        _try(world, f"{name} deletes {scope} of {occurrence} here", series.delete,
-             activity=occurrence, scope=scope, by=world.profile(name))  # fmt: skip
+        world.attempt(f"{name} deletes {scope} of {occurrence} here", series.delete,
+                      activity=occurrence, scope=scope, by=world.profile(name))  # fmt: skip
 
 
 def repeat_here(world: World, name: str, dice: Dice) -> None:
@@ -78,8 +78,8 @@ def repeat_here(world: World, name: str, dice: Dice) -> None:
     found = list(Activity.objects.visible_to(person).filter(status="not_started", series=None).order_by("pk"))
     if found and not world.is_full():
         activity = dice.of(found)
-        _try(world, f"{name} lets {activity} repeat", series.repeat, activity=activity, lines=[dice.of(RULES)],
-             by=person)  # fmt: skip
+        world.attempt(f"{name} lets {activity} repeat", series.repeat, activity=activity, lines=[dice.of(RULES)],
+                      by=person)  # fmt: skip
 
 
 def edit_there(world: World, name: str, dice: Dice) -> None:
@@ -123,14 +123,6 @@ def _later(when: dict[str, str], *, minutes: int) -> dict[str, str]:
         return when
     moment = datetime.fromisoformat(when["dateTime"]) + timedelta(minutes=minutes)
     return {"dateTime": moment.isoformat(), "timeZone": when["timeZone"]}
-
-
-def _try(world: World, words: str, service: Callable[..., Any], **values: Any) -> None:
-    try:
-        service(now=timezone.now(), **values)
-    except services.UnableToChange as error:
-        words += f" - refused: {error}"
-    world.say(words)
 
 
 def _act(world: World, name: str, words: str, act: Callable[[Any], object]) -> None:

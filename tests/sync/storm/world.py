@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -110,6 +111,14 @@ class World:
 
     def say(self, text: str) -> None:
         self.log.append(f"{timezone.now():%d %H:%M:%S} {text}")
+
+    def attempt(self, words: str, service: Callable[..., Any], **values: Any) -> None:
+        """Do something here as a person would, who may be refused."""
+        try:
+            service(now=timezone.now(), **values)
+        except services.UnableToChange as error:
+            words += f" - refused: {error}"
+        self.say(words)
 
     # Sessions
 
