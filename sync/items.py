@@ -326,7 +326,7 @@ def placed_for(run: Run, link: EventLink) -> Placed:
         for other in store.links_of_meeting(run, facts)
     ] + repeating.candidates(run, facts)
     own = {run.login} | {guest.address for guest in facts.guests if guest.is_self}
-    return place(facts, own_addresses=own, candidates=candidates, carried=store.carried_activity(run, facts))
+    return place(facts, own_addresses=own, candidates=candidates, carried=store.carried_activity(run, link))
 
 
 def _insert(run: Run, link: EventLink) -> Step:
@@ -641,10 +641,13 @@ def _find_occurrence(run: Run, whole: EventLink, activity: Activity) -> Generato
 
 
 def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
-    yield from ()  # It asks Google nothing; what it begins does.
     if not is_to_be_added(run, mark.activity_id):
         return None
     activity = store.load_activity(mark.activity_id)
+    if seen := store.unplaced_link(run, activity):  # Google may have its event still: first that is looked at (R13).
+        yield from _bring_together(run, seen.pk)
+        if not is_to_be_added(run, mark.activity_id):
+            return EventLink.objects.filter(calendar=run.calendar, activity=mark.activity_id).first()
     who = store.organized(run, activity)
     if who.organizer != run.me.pk:
         if who.organizer != activity.organizer_id:

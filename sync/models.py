@@ -144,6 +144,7 @@ class EventLink(models.Model):
     # Google holds the event, or may: a frozen one is still linked; what is gone or forgotten binds nobody.
     HOLDING = (State.LINKED, State.INSERTING, State.FROZEN)
 
+    RELEASED = "released"  # In `base_here`: the activity of a link that was let go, for it got no answer (R13).
     LEFT = "left_"  # How the id begins that stands for no event: what left its series has none (R15).
 
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="links")

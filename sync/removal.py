@@ -75,18 +75,18 @@ def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datet
     tells = settings.tell_guests and facts_in(link).has_other_guests and store.ends(activity) > now  # R17
     calendar = link.calendar
     gateway = CalendarGateway(account=calendar.account, calendar_id=link.google_calendar_id, patience=SHORT_PATIENCE)
-    # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the event
-    # by its hidden id again. Changed occurrences go with their series, and come back with it.
+    # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the
+    # activity by what the link remembers. Changed occurrences go with their series, and come back with it.
     released = list(_links_of(activity).filter(calendar=calendar))
     links = EventLink.objects.filter(pk__in=[one.pk for one in released])
     links.update(activity=None, state=EventLink.State.SEEN, is_marked=False)
-    links.filter(pk=link.pk).update(is_marked=True)
+    links.filter(pk=link.pk).update(is_marked=True, base_here={EventLink.RELEASED: str(activity.uid)})
     try:
         gateway.delete_event(event_id=link.event_id, etag=link.etag, send_updates="all" if tells else "none")
     except (errors.NoAnswer, errors.AnswerUnreadable):
         raise  # Whether it was done is not known.
     except errors.GoogleError:
-        EventLink.objects.bulk_update(released, ["activity", "state", "is_marked"])
+        EventLink.objects.bulk_update(released, ["activity", "state", "is_marked", "base_here"])
         raise
     links.delete()
 

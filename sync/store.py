@@ -754,10 +754,27 @@ def _organizer_of(link: EventLink) -> str:
     return mapping.facts_of(link.event).organizer or link.calendar.account.login.lower()
 
 
-def carried_activity(run: Run, facts: EventFacts) -> int | None:
-    """Return the activity whose hidden id an event carries, if it is this user's and not linked anywhere (R9)."""
+def unplaced_link(run: Run, activity: Activity) -> EventLink | None:
+    """
+    Return the link to an event that is an activity's own though nobody has brought them together yet (R9, R13).
+
+    It carries the hidden id, or was let go by a removal to which Google gave no answer.
+    """
+    mine = Q(**{f"event__extendedProperties__private__{mapping.HIDDEN_ID}": str(activity.uid)})
+    mine |= Q(**{f"base_here__{EventLink.RELEASED}": str(activity.uid)})
+    seen = EventLink.objects.filter(mine, calendar=run.calendar, google_calendar_id=run.calendar.calendar_id)
+    return seen.filter(state=EventLink.State.SEEN, event__recurringEventId__isnull=True).order_by("id").first()
+
+
+def carried_activity(run: Run, link: EventLink) -> int | None:
+    """
+    Return the activity whose hidden id an event carries, or that its link was let go from.
+
+    None if it is not this user's, or linked anywhere (R9).
+    """
+    hidden_id = (link.base_here or {}).get(EventLink.RELEASED) or mapping.facts_of(link.event).hidden_id
     try:
-        mine = Activity.every.present().filter(uid=UUID(facts.hidden_id), original_start=None)
+        mine = Activity.every.present().filter(uid=UUID(hidden_id), original_start=None)
     except ValueError:  # None, or text that somebody else put there.
         return None
     takes_part = Q(pk__in=Participant.objects.filter(profile=run.me).values("activity"))

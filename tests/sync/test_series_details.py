@@ -11,13 +11,14 @@ from django.utils import timezone
 
 from activities import series, services
 from activities.models import Activity
+from sync import removal
 from sync.explain import explain
 from sync.google.errors import GoogleUnavailable, error_for
 from sync.models import EventLink, SyncSettings
 from sync.preview import preview
-from tests.google import synchronize
-from tests.sync.helpers import assert_quiet
-from tests.sync.test_repeating import ANNA, BORIS, MONDAY, instance, make_there, occurrence, there
+from tests.google import sync_tag, synchronize
+from tests.sync.helpers import assert_quiet, tagged
+from tests.sync.test_repeating import ANNA, BORIS, MONDAY, instance, make_here, make_there, occurrence, there
 from tests.sync.wire import google_sets, sent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
@@ -275,4 +276,38 @@ def test_what_an_exception_overrides_in_google_is_written(google, anna, annas):
     services.edit(activity=occurrence("2027-03-22"), by=anna, now=now, location="Hall")
     synchronize(annas)
     assert {event["location"] for event in there(google)} == {"Hall"}
+    assert_quiet(google, annas)
+
+
+# --- A removal without an answer ----------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R13", "R9", "R4")
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("comes_from", ["here", "google"])
+@pytest.mark.parametrize("repeats", [False, True])
+def test_what_a_removal_without_an_answer_left_in_google_is_not_added_again(
+    google, anna, annas, monkeypatch, when, comes_from, repeats
+):
+    monkeypatch.setattr(removal, "SHORT_PATIENCE", 0.0)  # Seconds.
+    if repeats:
+        make_here(anna) if comes_from == "here" else make_there(google)
+    elif comes_from == "here":
+        tagged(anna, "Review")
+    else:
+        google.person(ANNA).create_event({"summary": "Review", **MONDAY})
+    synchronize(annas)
+    rows, events = set(Activity.objects.values_list("pk", flat=True)), len(there(google))
+    one = Activity.objects.earliest("start")
+    services.remove_tag(activity=one, tag=one.tags.get(), by=anna)
+    synchronize(annas)
+    google.fail(kind="timeout", when=when, seconds=0, times=20, method="DELETE")
+    with pytest.raises(removal.UnableToRemove):
+        removal.remove_from_google(activity=one, profile=anna, now=timezone.now())
+    google.faults.clear()
+    services.add_tag(activity=one, tag=sync_tag(anna), by=anna)
+    for _ in range(2):
+        synchronize(annas)
+    assert set(Activity.objects.values_list("pk", flat=True)) == rows
+    assert len(there(google)) == events
     assert_quiet(google, annas)
