@@ -89,7 +89,7 @@ class Journey(RuleBasedStateMachine):
     def quarrel(self, name: str, at: int, of: str, number: int) -> None:
         """The same thing is changed on both sides: on one before the session, on the other in the middle of it."""
         dice = Dice(number)
-        first, second = dice.of([(here.edit, there.edit), (there.edit, here.edit)])
+        first, second = dice.of([(here.edit, there.edit), (there.edit, here.edit), (here.change_people, there.edit)])
         for _number in range(2):
             self._act((first,), name, dice)
         if dice.one_in(3):
