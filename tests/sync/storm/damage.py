@@ -58,10 +58,23 @@ def tell_everybody_everything(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CalendarGateway, "_request", lambda gateway, call: really(gateway, replace(call, send_updates="all")))
 
 
+def forget_which_version_was_seen(patch: pytest.MonkeyPatch) -> None:
+    """A write without If-Match, as if nobody had edited the event meanwhile (R12)."""
+    really = CalendarGateway._request
+
+    def request(gateway: CalendarGateway, call: Any) -> Any:
+        made = really(gateway, call)
+        made.headers.pop("If-Match", None)
+        return made
+
+    patch.setattr(CalendarGateway, "_request", request)
+
+
 ALL: tuple[Callable[[pytest.MonkeyPatch], None], ...] = (
     forget_what_both_sides_agreed_on,
     choose_another_id_for_each_insert,
     send_users_alone_as_guests,
     keep_no_journal,
     tell_everybody_everything,
+    forget_which_version_was_seen,
 )
