@@ -20,7 +20,7 @@ from sync.core.identity import Candidate, Placed, place
 from sync.core.mail import Write
 from sync.core.people import Organized
 from sync.core.reasons import Reason
-from sync.core.snapshot import dump_value
+from sync.core.snapshot import FIELDS, dump_value
 from sync.google import errors
 from sync.google.gateway import Call
 from sync.lanes import Conversation, Item
@@ -247,6 +247,8 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         writing.move_link(run, former, to=link)
         yield from _bring_together(run, former.pk)
         return True
+    if link.state == State.SEEN and link.event.get("recurringEventId") and not link.is_marked:
+        return True  # It was taken along meanwhile, with the part that was split off (R15).
     if link.state == State.SEEN:
         return _place(run, link)
     if link.state == State.INSERTING and _is_elsewhere(run, link):
@@ -347,6 +349,9 @@ def _insert(run: Run, link: EventLink) -> Step:
     )
     if not is_wanted:
         return (yield from _give_up_insert(run, link))
+    if activity.is_series:  # Since its id was chosen, Google may have changed more about the whole (R15).
+        writing.take_along(run, activity_id=activity.pk)
+        activity = store.load_activity(activity.pk)
     addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
     here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
     # Of the incarnation before, or of the series that was split (R7).
@@ -714,6 +719,8 @@ def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
             sent |= action.patch.keys()
         elif isinstance(action, core.AnswerInGoogle):
             sent.add("response")
+        elif isinstance(action, core.RemoveInGoogle):
+            sent |= set(FIELDS)
     return [
         action
         for action in actions

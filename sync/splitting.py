@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import Any
 
 from activities import recurrence, series
@@ -296,9 +297,18 @@ def belongs_to_somebody_else(links: Iterable[EventLink]) -> bool:
 def look_at_parts(run: Run, pair: Pair) -> None:
     """Let what is decided about a series know of the parts into which either side divided it."""
     if pair.activity.is_series and pair.here.has_edited("when"):
+        both = when_of_both(pair.here, pair.google)
+        goes_on_here, goes_on_there = _goes_on_here(pair), _goes_on_there(run, pair)
+        until_cut = cut_as_the_other_side(pair.here, pair.google) if both is None else None
+        if until_cut and not (goes_on_here or goes_on_there):
+            until_cut = None  # It just ends earlier: nothing of it goes on elsewhere.
+        is_end_lost = (both == pair.here.now.when and not goes_on_there) or (
+            both == pair.google.now.when and not goes_on_here
+        )
         pair.standing = replace(
             pair.standing,
-            when_of_both=when_of_both(pair.here, pair.google),
+            when_of_both=both or until_cut,
+            is_when_cut=until_cut is not None or is_end_lost,
             is_when_held=_is_part_missing(run, pair.activity.series_id),
         )
 
@@ -327,6 +337,22 @@ def _is_part_missing(run: Run, series_id: int | None) -> bool:
         if is_wanted or _is_part_missing(run, part.series_id):
             return True
     return False
+
+
+def _goes_on_there(run: Run, pair: Pair) -> bool:
+    """Whether a series was divided in Google, where what was cut off is a series of its own."""
+    parts = EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=pair.link.google_calendar_id,
+        event_id__startswith=f"{repeating.root_of(pair.link)}_R",
+        event__recurringEventId__isnull=True,
+    )
+    return parts.exclude(pk=pair.link.pk).exclude(event__status="cancelled").exists()
+
+
+def _goes_on_here(pair: Pair) -> bool:
+    """Whether a series was divided here, where what was cut off is a series of its own."""
+    return Activity.every.present().filter(series__split_from=pair.activity.series_id, is_series=True).exists()
 
 
 def moved_along(whole: When, *, moved: When, part: When) -> Repeating | None:
@@ -368,6 +394,32 @@ def when_of_both(here: Half, google: Half) -> Repeating | None:
                 return Repeating(other.first, lines)
             if recurrence.is_cut(whole, part=pattern) and recurrence.is_cut(pattern, part=cut):
                 return one
+    except recurrence.UnreadableRule:
+        pass
+    return None
+
+
+def cut_as_the_other_side(here: Half, google: Half) -> Repeating | None:
+    """
+    Return when a series takes place that one side divided while the other side changed how all of it repeats.
+
+    The change holds up to the cut: behind it the later part has these occurrences. None if neither side cut it.
+    """
+    base = here.base.when if here.base else None
+    ours, theirs = here.now.when, google.now.when
+    if not (isinstance(base, Repeating) and isinstance(ours, Repeating) and isinstance(theirs, Repeating)):
+        return None
+    whole = store.pattern_of(base)
+    try:
+        for one, other in ((ours, theirs), (theirs, ours)):
+            cut, pattern = store.pattern_of(one), store.pattern_of(other)
+            last = recurrence.last_start(cut)
+            if last is None or not recurrence.is_cut(whole, part=cut):
+                continue
+            at = next(recurrence.starts(whole, after=last + timedelta(seconds=1)))
+            if next(recurrence.starts(pattern, before=at), None) is None:
+                return one  # Nothing of it would be left.
+            return Repeating(other.first, recurrence.before_cut(pattern, at=at))
     except recurrence.UnreadableRule:
         pass
     return None

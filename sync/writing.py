@@ -295,6 +295,8 @@ def _take_exception_along(run: Run, pair: Pair) -> None:
                 is_resolved=True,
             )
     occurrence.save()
+    # It is settled, and not to be looked at as one of the whole series, whose occurrence it is no more.
+    EventLink.objects.filter(pk=pair.link.pk, mark=pair.link_mark).update(is_marked=False)
 
 
 def take_another_id(run: Run, link: EventLink, *, leaving: Mapping[str, Any]) -> None:

@@ -73,6 +73,7 @@ class Standing:
     other_copies_live: bool = False  # Somebody else's copy of the event is known to be there (R14).
     is_completed: bool = False
     when_of_both: When | None = None  # Of a series that one side cut short and the other moved: both together (R15).
+    is_when_cut: bool = False  # Of these, the change of how all of it repeats holds for the part before only (R15).
     is_when_held: bool = False  # The time waits: what was split off here is not in Google yet (R15).
     answer: Answer = field(default_factory=Answer)
 
@@ -368,6 +369,8 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
             continue
         if name == "when" and edited_here and edited_in_google and standing.when_of_both:
             _take_both(standing.when_of_both, ours, theirs, to_here, to_google)
+            if standing.is_when_cut:
+                journal.append(_cut_short(ours, theirs, standing.when_of_both))
             continue
         wins = Side.HERE if edited_here else Side.GOOGLE
         if edited_here and edited_in_google:
@@ -394,6 +397,12 @@ def _take_both(both: When, ours: When, theirs: When, to_here: dict[str, Any], to
         to_here["when"] = both
     if both != theirs:
         to_google["when"] = both
+
+
+def _cut_short(ours: When, theirs: When, both: When) -> GaveWay:
+    """R15: what was divided on one side takes no change of the whole from the other, which is kept for the user."""
+    reason = "The series was divided on the other side meanwhile: the change holds for its earlier part alone."
+    return GaveWay("R15", reason, "when", ours, theirs, Side.GOOGLE if both == theirs else Side.HERE)
 
 
 def _merge_people(

@@ -10,12 +10,12 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from activities import series
+from activities import series, services
 from activities.models import Activity, FieldChange
 from sync import items, writing
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.google import synchronize, timed
-from tests.sync.helpers import assert_quiet, change
+from tests.sync.helpers import assert_quiet, change, tagged
 from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
     ANNA,
     ZONE,
@@ -310,3 +310,171 @@ def test_an_exception_waits_for_its_series_that_was_moved_in_this_moment(google,
     assert instance(google, THIRD, "10:30")["location"] == "Garden"
     assert_same(google, anna)
     assert_quiet(google, annas)
+
+
+# --- Divided on one side, repeating otherwise on the other ---------------------------------------------------------
+
+OTHERWISE = [["RRULE:FREQ=WEEKLY;COUNT=7"], ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"]]
+FOURTH = "2027-03-29"
+INSERT = {"method": "POST", "path": r"/events$"}
+
+
+def days_there(google):
+    return sorted(event["start"]["dateTime"][:10] for event in there(google))
+
+
+def days_here():
+    return [f"{row.start:%Y-%m-%d}" for row in Activity.objects.exclude(status="canceled").order_by("start")]
+
+
+def assert_nothing_doubled(google):
+    assert len(set(days_there(google))) == len(days_there(google))
+    assert days_here() == days_there(google)
+
+
+def given_way(name):
+    return SyncOutcome.objects.filter(action="replaced", field=name)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("later", ["here", "google"])
+@pytest.mark.parametrize("rule", OTHERWISE)
+def test_what_google_divides_repeats_otherwise_up_to_there(google, anna, annas, rule, later):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    in_turn(lambda: of_all(anna, lines=rule), lambda: split_there(google), later=later)
+    settle(annas)
+
+    assert_nothing_doubled(google)
+    assert given_way("when").exists()
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("rule", OTHERWISE)
+def test_what_was_divided_here_repeats_otherwise_up_to_there(google, anna, annas, rule):  # noqa: F811
+    master = make_there(google)
+    synchronize(annas)
+
+    split_here(anna)
+    google.clock.advance(timedelta(minutes=5))
+    google.person(ANNA).edit(master["id"], {"recurrence": rule})
+    settle(annas)
+
+    assert_nothing_doubled(google)
+    assert given_way("when").exists()
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_an_end_from_google_that_our_cut_makes_void_is_in_the_journal(google, anna, annas):  # noqa: F811
+    master = make_there(google)
+    synchronize(annas)
+
+    split_here(anna)
+    google.person(ANNA).edit(master["id"], {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=4"]})
+    settle(annas)
+
+    assert_nothing_doubled(google)
+    assert given_way("when").get().google["lines"] == ["RRULE:FREQ=WEEKLY;COUNT=4"]
+
+
+# --- What Google changed about one occurrence that was divided off here --------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_comes_along_gives_no_way(google, anna, annas):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    split_here(anna)
+    google.person(ANNA).edit(instance(google, FOURTH)["id"], {"location": "Garden"})
+    settle(annas)
+
+    assert occurrence(FOURTH).location == "Garden"
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert_same(google, anna)
+
+
+@pytest.mark.rule("R15", "R18")
+def test_a_kill_after_it_came_along_makes_one_entry_of_the_conflict(google, anna, annas, monkeypatch):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+    split_here(anna)
+    google.person(ANNA).edit(instance(google, FOURTH)["id"], {"location": "Garden"})
+    change(occurrence(FOURTH), anna, location="Hall")
+    FieldChange.objects.filter(field="location").update(at=timezone.now() + timedelta(hours=2))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "prepare_insert", killed)
+        with pytest.raises(KeyboardInterrupt):
+            synchronize(annas)
+    SyncedCalendar.objects.update(lease_by="", lease_until=None)
+    settle(annas)
+
+    assert given_way("location").count() == 1
+    assert_same(google, anna)
+
+
+def killed(*_args, **_values):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.rule("R15", "R20")
+@pytest.mark.parametrize(
+    "answer", [{"status": 400, "reason": "invalid"}, {"kind": "reset", "when": "before", "times": 50}]
+)
+def test_what_google_does_while_the_new_part_waits_comes_along(google, anna, annas, answer):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+    split_here(anna)
+    google.fail(**answer, **INSERT)
+    synchronize(annas)
+    google.faults.clear()
+
+    google.person(ANNA).delete(instance(google, FOURTH)["id"])
+    google.person(ANNA).edit(instance(google, THIRD)["id"], {"location": "Garden"})
+    EventLink.objects.exclude(retry_at=None).update(retry_at=timezone.now())
+    settle(annas)
+
+    assert FOURTH not in days_there(google)
+    assert FOURTH not in days_here()
+    assert occurrence(THIRD).location == "Garden"
+    assert_nothing_doubled(google)
+
+
+@pytest.mark.rule("R15", "R20")
+def test_a_whole_that_moves_while_the_new_part_waits_takes_it_along(google, anna, annas):  # noqa: F811
+    master = make_there(google)
+    synchronize(annas)
+    split_here(anna)
+    google.fail(status=400, reason="invalid", **INSERT)
+    synchronize(annas)
+
+    google.person(ANNA).edit(master["id"], timed("2027-03-08T14:00:00", "2027-03-08T14:45:00", ZONE))
+    EventLink.objects.exclude(retry_at=None).update(retry_at=timezone.now())
+    settle(annas)
+
+    assert {event["start"]["dateTime"][11:13] for event in there(google)} == {"14"}
+    assert_nothing_doubled(google)
+
+
+@pytest.mark.rule("R14", "R18")
+def test_what_went_with_a_removal_is_in_the_journal_whoever_dies_over_the_answer(google, anna, annas, monkeypatch):  # noqa: F811
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+    google.person(ANNA).edit(event["id"], {"visibility": "private"})
+    services.delete(activity=activity, by=anna, now=timezone.now())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "settle_pair", killed)
+        with pytest.raises(KeyboardInterrupt):
+            synchronize(annas)
+    SyncedCalendar.objects.update(lease_by="", lease_until=None)
+    settle(annas)
+
+    assert given_way("is_private").count() == 1
+    assert google.person(ANNA).events() == []
