@@ -202,7 +202,7 @@ def take_over_people(
 
 def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, start: Begin) -> None:
     """Keep the time to which the series was moved here before Google split it, where it gave way (R11)."""
-    if former.here.when == former.base_here.when or "when" in start.base_here:
+    if not _was_moved_here(former) or "when" in start.base_here:
         return
     run.note(
         SyncOutcome.Action.REPLACED,
@@ -215,6 +215,22 @@ def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, st
         google=snapshots.dump_when(google.when),
         kept=SyncOutcome.Direction.GOOGLE,
     )
+
+
+def _was_moved_here(former: Former) -> bool:
+    """Whether somebody chose other times here; a part that only begins later takes place when the whole did."""
+    now, base = former.here.when, former.base_here.when
+    is_part = former.head.pk != former.link.activity_id
+    if not (is_part and isinstance(now, Repeating) and isinstance(base, Repeating)):
+        return now != base
+    whole, begins = store.pattern_of(base), series.original_of(store.pattern_of(now).first)
+    if now.first != at_occurrence(former.base_here, begins).when:
+        return True
+    try:
+        unmoved = replace(store.pattern_of(now), lines=recurrence.from_cut(whole, at=begins))
+        return now.lines != unmoved.lines and not recurrence.is_cut(unmoved, part=store.pattern_of(now))
+    except (recurrence.UnreadableRule, recurrence.UnableToMove):
+        return True
 
 
 # --- Split here --------------------------------------------------------------------------------------------------
