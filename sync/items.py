@@ -436,6 +436,9 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     A value of Google's that gives way to ours is in the journal before: whoever dies over the answer, it is not lost.
     """
     actions = list(actions)
+    if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
+        run.deferred.append(pair.link.pk)
+        return True
     ahead = _replaced_in_google(actions)
     outcomes = _journal_ahead(run, pair, ahead)
     try:
@@ -446,9 +449,6 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
 
 
 def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.Action]) -> Step:
-    if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
-        run.deferred.append(pair.link.pk)
-        return True
     when = next((action.patch.get("when") for action in actions if isinstance(action, core.UpdateHere)), None)
     if when is not None and repeating.is_of_another_kind(pair.activity, when):
         repeating.change_kind(run, pair.activity.pk, when)
@@ -707,7 +707,8 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
 
 
 def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
-    """Return which values of Google's a write is about to replace with ours (R11)."""
+    """Return which values of Google's a write is about to replace with ours, or to remove (R11, R14)."""
+    removes = any(isinstance(action, core.RemoveInGoogle) for action in actions)
     sent: set[str] = set()
     for action in actions:
         if isinstance(action, core.UpdateInGoogle):
@@ -717,7 +718,7 @@ def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
     return [
         action
         for action in actions
-        if isinstance(action, core.GaveWay) and action.kept is core.Side.HERE and action.name in sent
+        if isinstance(action, core.GaveWay) and action.kept is core.Side.HERE and (removes or action.name in sent)
     ]
 
 

@@ -11,14 +11,15 @@ from django.utils import timezone
 
 from activities import series, services
 from activities.models import Activity
-from sync import removal
+from sync import removal, writing
 from sync.explain import explain
 from sync.google.errors import GoogleUnavailable, error_for
-from sync.models import EventLink, SyncSettings
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSettings
 from sync.preview import preview
 from tests.google import sync_tag, synchronize
 from tests.sync.helpers import assert_quiet, tagged
-from tests.sync.test_repeating import ANNA, BORIS, MONDAY, instance, make_here, make_there, occurrence, there
+from tests.sync.test_repeating import ANNA, BORIS, MONDAY, at, instance, make_here, make_there, occurrence, there
+from tests.sync.test_split_series import THIRD, settle, split_here, split_there
 from tests.sync.wire import google_sets, sent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
@@ -33,6 +34,24 @@ def moved_to_another_calendar(google: Any, event_id: str) -> str:
 
 def choose(profile: Any, calendar_id: str) -> None:
     SyncSettings.objects.filter(profile=profile).update(calendar_id=calendar_id)
+
+
+def killed_in(monkeypatch: pytest.MonkeyPatch, calendar: SyncedCalendar, step: str) -> None:
+    """Let a session die just before this step of `writing`, and its lease run out."""
+
+    def die(*_args: Any, **_more: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            synchronize(calendar)
+    SyncedCalendar.objects.update(lease_by="", lease_until=None)
+
+
+def replaced() -> list[tuple[str, str, Any, Any]]:
+    """Return rule, field and both values of each entry of the journal."""
+    return list(SyncOutcome.objects.filter(action="replaced").values_list("rule", "field", "here", "google"))
 
 
 # --- Moved to another calendar -----------------------------------------------------------------------------------
@@ -311,3 +330,46 @@ def test_what_a_removal_without_an_answer_left_in_google_is_not_added_again(
     assert set(Activity.objects.values_list("pk", flat=True)) == rows
     assert len(there(google)) == events
     assert_quiet(google, annas)
+
+
+# --- Killed over a removal ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R14", "R11")
+def test_what_goes_with_a_removal_is_in_the_journal_though_the_session_is_killed_over_it(
+    google, anna, annas, monkeypatch
+):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+    google.person(ANNA).edit(event["id"], {"visibility": "private"})
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    killed_in(monkeypatch, annas, "settle_pair")
+    settle(annas)
+    assert google.person(ANNA).events() == []
+    assert replaced() == [("R14", "is_private", False, True)]
+
+
+# --- Divided here, while Google changed something -----------------------------------------------------------------
+
+
+@pytest.mark.rule("R15")
+def test_who_divides_on_both_sides_has_moved_nothing(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    split_here(anna, location="Hall")
+    split_there(google)
+    settle(annas)
+    assert [event.get("location") for event in there(google)] == [None, None, "Hall", "Hall", "Hall"]
+    assert replaced() == []
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_where_google_divides_too_the_time_chosen_here_for_the_part_is_in_the_journal(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    split_here(anna, start=at(THIRD, "12:00"), due=at(THIRD, "13:00"))
+    split_there(google)
+    settle(annas)
+    assert [(rule, field) for rule, field, _here, _google in replaced()] == [("R15", "when")]
