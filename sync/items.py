@@ -288,6 +288,8 @@ def _place(run: Run, link: EventLink) -> bool:
     if facts.series_event_id and (whole := repeating.link_of_series(run, link, facts)):
         if whole.pk in run.deferred or repeating.goes_with_its_series(run, link, whole):
             return True
+        if splitting.waits_for_its_part(run, link, whole):  # It stays marked, which asks Google nothing.
+            return True
         return repeating.place_exception(run, link, whole)
     if facts.is_cancelled:
         link.delete()
@@ -330,8 +332,15 @@ def placed_for(run: Run, link: EventLink) -> Placed:
 
 
 def _insert(run: Run, link: EventLink) -> Step:
-    """Add the event whose id was chosen before; whether it was added already, Google tells (R13)."""
+    """
+    Add the event whose id was chosen before; whether it was added already, Google tells (R13).
+
+    Before each try, what was split off a series takes along what Google did to that one since (R15).
+    """
     activity = store.load_activity(link.activity_id)
+    if activity.is_series and store.presence_here(activity) is Presence.PRESENT:
+        writing.take_along(run, activity_id=activity.pk)
+        activity = store.load_activity(link.activity_id)
     if link.event:  # It was listed meanwhile: the answer was lost, the event is there.
         if not _is_ours(link.event, activity):
             writing.take_another_id(run, link, leaving=link.event)
@@ -655,8 +664,6 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         return None
     if splitting.is_divided_in_google_too(run, activity):
         raise LookLater
-    if activity.is_series:
-        writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 
