@@ -20,7 +20,7 @@ from sync.core.identity import Candidate, Placed, place
 from sync.core.mail import Write
 from sync.core.people import Organized
 from sync.core.reasons import Reason
-from sync.core.snapshot import FIELDS, dump_value
+from sync.core.snapshot import dump_value
 from sync.google import errors
 from sync.google.gateway import Call
 from sync.lanes import Conversation, Item
@@ -247,8 +247,6 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         writing.move_link(run, former, to=link)
         yield from _bring_together(run, former.pk)
         return True
-    if link.state == State.SEEN and link.event.get("recurringEventId") and not link.is_marked:
-        return True  # It was taken along meanwhile, with the part that was split off (R15).
     if link.state == State.SEEN:
         return _place(run, link)
     if link.state == State.INSERTING and _is_elsewhere(run, link):
@@ -289,6 +287,8 @@ def _place(run: Run, link: EventLink) -> bool:
     facts = facts_in(link)
     if facts.series_event_id and (whole := repeating.link_of_series(run, link, facts)):
         if whole.pk in run.deferred or repeating.goes_with_its_series(run, link, whole):
+            return True
+        if splitting.waits_for_its_part(run, link, whole):  # It stays marked, which asks Google nothing.
             return True
         return repeating.place_exception(run, link, whole)
     if facts.is_cancelled:
@@ -332,8 +332,15 @@ def placed_for(run: Run, link: EventLink) -> Placed:
 
 
 def _insert(run: Run, link: EventLink) -> Step:
-    """Add the event whose id was chosen before; whether it was added already, Google tells (R13)."""
+    """
+    Add the event whose id was chosen before; whether it was added already, Google tells (R13).
+
+    Before each try, what was split off a series takes along what Google did to that one since (R15).
+    """
     activity = store.load_activity(link.activity_id)
+    if activity.is_series and store.presence_here(activity) is Presence.PRESENT:
+        writing.take_along(run, activity_id=activity.pk)
+        activity = store.load_activity(link.activity_id)
     if link.event:  # It was listed meanwhile: the answer was lost, the event is there.
         if not _is_ours(link.event, activity):
             writing.take_another_id(run, link, leaving=link.event)
@@ -349,9 +356,6 @@ def _insert(run: Run, link: EventLink) -> Step:
     )
     if not is_wanted:
         return (yield from _give_up_insert(run, link))
-    if activity.is_series:  # Since its id was chosen, Google may have changed more about the whole (R15).
-        writing.take_along(run, activity_id=activity.pk)
-        activity = store.load_activity(activity.pk)
     addresses = store.addresses_of(person.profile_id for person in activity.participants.all())
     here = store.snapshot_here(activity, addresses=addresses, organizer=run.me.pk)
     # Of the incarnation before, or of the series that was split (R7).
@@ -441,6 +445,9 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     A value of Google's that gives way to ours is in the journal before: whoever dies over the answer, it is not lost.
     """
     actions = list(actions)
+    if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
+        run.deferred.append(pair.link.pk)
+        return True
     ahead = _replaced_in_google(actions)
     outcomes = _journal_ahead(run, pair, ahead)
     try:
@@ -451,9 +458,6 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
 
 
 def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.Action]) -> Step:
-    if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
-        run.deferred.append(pair.link.pk)
-        return True
     when = next((action.patch.get("when") for action in actions if isinstance(action, core.UpdateHere)), None)
     if when is not None and repeating.is_of_another_kind(pair.activity, when):
         repeating.change_kind(run, pair.activity.pk, when)
@@ -660,8 +664,6 @@ def _begin_insert(run: Run, mark: ActivityMark) -> Linking:
         return None
     if splitting.is_divided_in_google_too(run, activity):
         raise LookLater
-    if activity.is_series:
-        writing.take_along(run, activity_id=activity.pk)
     is_back_fill = mark.mark == ActivityMark.COMPARED
     return writing.prepare_insert(run, activity_id=activity.pk, organized=who, is_back_fill=is_back_fill)
 
@@ -712,19 +714,18 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
 
 
 def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
-    """Return which values of Google's a write is about to replace with ours (R11)."""
+    """Return which values of Google's a write is about to replace with ours, or to remove (R11, R14)."""
+    removes = any(isinstance(action, core.RemoveInGoogle) for action in actions)
     sent: set[str] = set()
     for action in actions:
         if isinstance(action, core.UpdateInGoogle):
             sent |= action.patch.keys()
         elif isinstance(action, core.AnswerInGoogle):
             sent.add("response")
-        elif isinstance(action, core.RemoveInGoogle):
-            sent |= set(FIELDS)
     return [
         action
         for action in actions
-        if isinstance(action, core.GaveWay) and action.kept is core.Side.HERE and action.name in sent
+        if isinstance(action, core.GaveWay) and action.kept is core.Side.HERE and (removes or action.name in sent)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db.models import F
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
@@ -80,6 +81,12 @@ def forget_exceptions_of_the_old_part(*, moved: list[int], **_: Any) -> None:
     """
     Occurrences that begin a series of their own are no exceptions of the old one any more (R15).
 
-    What is particular about them is found once the new part is in Google.
+    What is particular about them is found once the new part is in Google. What the Organizer's calendar agreed on about
+    them is kept until then: Google may change the old ones meanwhile.
     """
-    EventLink.objects.filter(activity__in=moved, event__recurringEventId__isnull=False).delete()
+    links = EventLink.objects.filter(activity__in=moved, event__recurringEventId__isnull=False)
+    kept = links.filter(
+        calendar__account__profile=F("activity__organizer"), base_here__isnull=False, base_google__isnull=False
+    )
+    kept.update(activity=None, series=None, state=EventLink.State.SEEN, reason="", rule="", attempts=0, retry_at=None)
+    links.delete()

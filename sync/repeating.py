@@ -155,6 +155,7 @@ def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: 
     """Keep what Google has changed about an occurrence which, by the rule that was chosen here, there is no more."""
     facts, base = facts_in(link), store.base_of(whole.base_google)
     original = facts.original_start
+    taken_along = store.base_of(link.base_google)  # By the part that was split off here: that has it.
     is_mine = head.organizer_id == run.me.pk
     if facts.is_cancelled or original is None or base is None or not isinstance(base.when, Repeating) or not is_mine:
         return
@@ -162,7 +163,7 @@ def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: 
         return  # It lies beyond the horizon, or before the window.
     profiles = run.profiles_for(link.event, store.profiles_by_email(facts.addresses))
     google = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
-    of_series = at_occurrence(base, original)
+    of_series = taken_along or at_occurrence(base, original)
     for name in (*OF_SERIES, "people"):
         if getattr(google, name) != getattr(of_series, name):
             run.note(

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from django.db.models import QuerySet
+
 from activities import recurrence, series
 from activities.models import Activity, Participant, Series
 from sync import repeating, store
@@ -267,7 +269,7 @@ def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair
     """
     Yield what was changed in Google meanwhile about occurrences that were split off here, with what they are now.
 
-    What was changed here about all of them is no change of one.
+    What was changed here about all of them is no change of one. What both sides had agreed on about one stays so.
     """
     head = store.load_activity(activity.pk)
     addresses = store.addresses_of(person.profile_id for person in head.participants.all())
@@ -279,12 +281,34 @@ def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair
         original = mapping.facts_of(link.event).original_start
         occurrence = Activity.every.filter(series=activity.series, original_start=original).first()
         if original and occurrence and not occurrence.is_series:
-            repeating.as_exception(link, occurrence, whole)
-            link.base_here = {"snapshot": snapshots.dump(at_occurrence(here, original)), "presence": Presence.PRESENT}
+            _with_bases(link, occurrence, whole, of_part=at_occurrence(here, original))
             try:
                 yield store.load_pair(run, link)
             except mapping.UnreadableEvent:
                 continue
+
+
+def _with_bases(link: EventLink, occurrence: Activity, whole: EventLink, *, of_part: Snapshot) -> None:
+    """Let a link, not saved, have the bases of an occurrence: its own where it had any, else what its series says."""
+    own_here, own_google = link.base_here, link.base_google
+    repeating.as_exception(link, occurrence, whole)
+    of_whole, own = store.base_of(link.base_here), store.base_of(own_here)
+    link.state, presence = EventLink.State.LINKED, Presence.PRESENT
+    if own and own_here and own_google:
+        names = [name for name in snapshots.FIELDS if not of_whole or getattr(own, name) != getattr(of_whole, name)]
+        of_part = replace(of_part, **{name: getattr(own, name) for name in names})
+        link.base_google, presence = own_google, Presence(own_here.get("presence", presence))
+    if presence is not Presence.PRESENT:
+        link.state = EventLink.State.DETACHED
+    link.base_here = {"snapshot": snapshots.dump(of_part), "presence": presence.value}
+
+
+def waits_for_its_part(run: Run, link: EventLink, whole: EventLink) -> bool:
+    """Whether an occurrence changed in Google was split off here, and its part is on its way: that takes it along."""
+    original = mapping.facts_of(link.event).original_start
+    parts = Activity.every.filter(series__split_from=whole.series_id, is_series=True)
+    parts = parts.filter(series__occurrences__original_start=original)
+    return any(_is_missing(run, part) for part in parts.distinct())
 
 
 def moved_with_the_whole(run: Run, activity: Activity) -> Repeating | None:
@@ -336,21 +360,8 @@ def _is_part_missing(run: Run, series_id: int | None) -> bool:
     The old part is cut only once the new one is there: else no calendar there would have these occurrences.
     """
     for part in Activity.every.filter(series__split_from=series_id, is_series=True).select_related("series"):
-        links = EventLink.objects.filter(activity=part).exclude(state=EventLink.State.FORGOTTEN)
-        others = links.exclude(
-            state=EventLink.State.INSERTING,
-            calendar=run.calendar,
-            google_calendar_id=run.calendar.calendar_id,
-        )
-        if others.exists():
-            continue
-        activity = store.load_activity(part.pk)
-        is_wanted = (
-            store.presence_here(activity) is Presence.PRESENT
-            and activity.organizer_id == run.me.pk
-            and store.unmet_condition(run, activity) is None
-        )
-        if is_wanted or _is_part_missing(run, part.series_id):
+        is_there = _links_beside_an_insert(run, part).exists()
+        if not is_there and (_is_missing(run, part) or _is_part_missing(run, part.series_id)):
             return True
     return False
 
@@ -369,6 +380,26 @@ def _goes_on_there(run: Run, pair: Pair) -> bool:
 def _goes_on_here(pair: Pair) -> bool:
     """Whether a series was divided here, where what was cut off is a series of its own."""
     return Activity.every.present().filter(series__split_from=pair.activity.series_id, is_series=True).exists()
+
+
+def _links_beside_an_insert(run: Run, part: Activity) -> QuerySet[EventLink]:
+    """Return the links of a part, but the one by which this session is to add it."""
+    links = EventLink.objects.filter(activity=part).exclude(state=EventLink.State.FORGOTTEN)
+    return links.exclude(
+        state=EventLink.State.INSERTING, calendar=run.calendar, google_calendar_id=run.calendar.calendar_id
+    )
+
+
+def _is_missing(run: Run, part: Activity) -> bool:
+    """Whether a part that was split off here is to be in Google, and is not there yet."""
+    if _links_beside_an_insert(run, part).exists():
+        return False
+    activity = store.load_activity(part.pk)
+    return (
+        store.presence_here(activity) is Presence.PRESENT
+        and activity.organizer_id == run.me.pk
+        and store.unmet_condition(run, activity) is None
+    )
 
 
 def moved_along(whole: When, *, moved: When, part: When) -> Repeating | None:

@@ -16,9 +16,13 @@ from sync import repeating, splitting, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import (
+    Action,
+    AnswerHere,
+    BringBackHere,
     CancelHere,
     GaveWay,
     Presence,
+    Reread,
     UpdateHere,
     agreed_after,
     agreed_presence_after,
@@ -275,28 +279,82 @@ def take_along(run: Run, *, activity_id: int) -> None:
 
 def _take_exception_along(run: Run, pair: Pair) -> None:
     """Apply what Google's version of an occurrence says; what gives way is in the journal (R11)."""
+    actions = decide(pair.here, pair.google, pair.standing)
+    _apply_along(run, pair, actions)
+    if any(isinstance(action, (BringBackHere, Reread)) for action in actions):  # It is on both sides again.
+        pair.link.state = EventLink.State.LINKED
+        pair.link.base_here = {**(pair.link.base_here or {}), "presence": Presence.PRESENT.value}
+        pair = store.load_pair(run, pair.link)
+        _apply_along(run, pair, decide(pair.here, pair.google, pair.standing))
+    _keep_taken_along(run, pair)
+
+
+def _apply_along(run: Run, pair: Pair, actions: Iterable[Action]) -> None:
     occurrence = store.load_activity(pair.activity.pk, lock=True)
-    for action in decide(pair.here, pair.google, pair.standing):
-        if isinstance(action, UpdateHere):
-            _write_content(run, occurrence, action.patch, pair)
-        elif isinstance(action, CancelHere):
-            _write_status(run, occurrence, Activity.Status.CANCELED, revive=False)
-        elif isinstance(action, GaveWay):
-            run.note(
-                SyncOutcome.Action.REPLACED,
-                rule=action.rule,
-                reason=action.reason,
-                item=pair.activity.subject,
-                activity_id=occurrence.pk,
-                field=action.name,
-                here=snapshots.dump_value(action.here),
-                google=snapshots.dump_value(action.google),
-                kept=action.kept.value,
-                is_resolved=True,
-            )
+    for action in actions:
+        match action:
+            case UpdateHere():
+                _write_content(run, occurrence, action.patch, pair)
+            case AnswerHere():
+                _write_response(run, occurrence, action.response)
+                run.count("updated", Here)
+                run.note(
+                    SyncOutcome.Action.ANSWERED,
+                    rule=action.rule,
+                    reason=action.reason,
+                    item=occurrence.subject,
+                    activity_id=occurrence.pk,
+                )
+            case CancelHere():
+                _write_status(run, occurrence, Activity.Status.CANCELED, revive=False)
+            case BringBackHere():
+                _write_status(run, occurrence, "", revive=True)
+            case GaveWay():
+                run.note(
+                    SyncOutcome.Action.REPLACED,
+                    rule=action.rule,
+                    reason=action.reason,
+                    item=pair.activity.subject,
+                    activity_id=occurrence.pk,
+                    field=action.name,
+                    here=snapshots.dump_value(action.here),
+                    google=snapshots.dump_value(action.google),
+                    kept=action.kept.value,
+                    is_resolved=True,
+                )
     occurrence.save()
-    # It is settled, and not to be looked at as one of the whole series, whose occurrence it is no more.
-    EventLink.objects.filter(pk=pair.link.pk, mark=pair.link_mark).update(is_marked=False)
+
+
+def _keep_taken_along(run: Run, pair: Pair) -> None:
+    """
+    Keep up to which version of Google's an occurrence was taken along: none is taken twice, or counts as dropped.
+
+    What was changed here about it still has to be sent, with the new part.
+    """
+    occurrence = store.load_activity(pair.activity.pk)
+    here = store.snapshot_here(occurrence, addresses=_invitable(occurrence), organizer=pair.organized.organizer)
+    base, google = pair.here.base or here, pair.google.now
+    same = [name for name in snapshots.FIELDS if getattr(here, name) == getattr(google, name)]
+    answers = {
+        str(pair.profiles[guest.address]): guest.response
+        for guest in pair.facts.guests
+        if guest.address in pair.profiles and not pair.facts.is_cancelled
+    }
+    is_gone = pair.facts.is_cancelled and store.presence_here(occurrence) is not Presence.PRESENT
+    presence = store.presence_here(occurrence) if is_gone else pair.standing.agreed_presence
+    unmark(
+        pair.link,
+        pair.link_mark,
+        base_here={
+            "snapshot": snapshots.dump(_patched(base, {name: getattr(here, name) for name in same})),
+            "presence": presence.value,
+        },
+        base_google={
+            "snapshot": snapshots.dump(google),
+            "answers": answers or (pair.link.base_google or {}).get("answers", {}),
+        },
+        settled_at=timezone.now(),
+    )
 
 
 def take_another_id(run: Run, link: EventLink, *, leaving: Mapping[str, Any]) -> None:

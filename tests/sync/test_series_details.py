@@ -5,20 +5,22 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.utils import timezone
 
 from activities import series, services
 from activities.models import Activity
-from sync import removal
+from sync import removal, writing
 from sync.explain import explain
 from sync.google.errors import GoogleUnavailable, error_for
-from sync.models import EventLink, SyncSettings
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSettings
 from sync.preview import preview
-from tests.google import sync_tag, synchronize
+from tests.google import sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, tagged
-from tests.sync.test_repeating import ANNA, BORIS, MONDAY, instance, make_here, make_there, occurrence, there
+from tests.sync.test_repeating import ANNA, BORIS, MONDAY, at, instance, make_here, make_there, occurrence, there
+from tests.sync.test_split_series import THIRD, settle, split_here, split_there
 from tests.sync.wire import google_sets, sent
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
@@ -33,6 +35,24 @@ def moved_to_another_calendar(google: Any, event_id: str) -> str:
 
 def choose(profile: Any, calendar_id: str) -> None:
     SyncSettings.objects.filter(profile=profile).update(calendar_id=calendar_id)
+
+
+def killed_in(monkeypatch: pytest.MonkeyPatch, calendar: SyncedCalendar, step: str) -> None:
+    """Let a session die just before this step of `writing`, and its lease run out."""
+
+    def die(*_args: Any, **_more: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, step, die)
+        with pytest.raises(KeyboardInterrupt):
+            synchronize(calendar)
+    SyncedCalendar.objects.update(lease_by="", lease_until=None)
+
+
+def replaced() -> list[tuple[str, str, Any, Any]]:
+    """Return rule, field and both values of each entry of the journal."""
+    return list(SyncOutcome.objects.filter(action="replaced").values_list("rule", "field", "here", "google"))
 
 
 # --- Moved to another calendar -----------------------------------------------------------------------------------
@@ -199,6 +219,7 @@ def test_an_event_returns_without_its_video_call_where_google_does_not_take_that
         (format_datetime(datetime.now(UTC) + timedelta(days=1), usegmt=True), 80_000, 86_400),
         ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
     ],
+    ids=["seconds", "tomorrow", "long ago"],
 )
 def test_google_names_seconds_or_a_date_to_wait_for(words, least, most):
     error = error_for(status=503, content=b"", retry_after=words)
@@ -310,4 +331,157 @@ def test_what_a_removal_without_an_answer_left_in_google_is_not_added_again(
         synchronize(annas)
     assert set(Activity.objects.values_list("pk", flat=True)) == rows
     assert len(there(google)) == events
+    assert_quiet(google, annas)
+
+
+# --- Killed over a removal ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R14", "R11")
+def test_what_goes_with_a_removal_is_in_the_journal_though_the_session_is_killed_over_it(
+    google, anna, annas, monkeypatch
+):
+    activity = tagged(anna)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+    google.person(ANNA).edit(event["id"], {"visibility": "private"})
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    killed_in(monkeypatch, annas, "settle_pair")
+    settle(annas)
+    assert google.person(ANNA).events() == []
+    assert replaced() == [("R14", "is_private", False, True)]
+
+
+# --- Divided here, while Google changed something -----------------------------------------------------------------
+
+
+@pytest.mark.rule("R15")
+def test_who_divides_on_both_sides_has_moved_nothing(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    split_here(anna, location="Hall")
+    split_there(google)
+    settle(annas)
+    assert [event.get("location") for event in there(google)] == [None, None, "Hall", "Hall", "Hall"]
+    assert replaced() == []
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_where_google_divides_too_the_time_chosen_here_for_the_part_is_in_the_journal(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    split_here(anna, start=at(THIRD, "12:00"), due=at(THIRD, "13:00"))
+    split_there(google)
+    settle(annas)
+    assert [(rule, field) for rule, field, _here, _google in replaced()] == [("R15", "when")]
+
+
+FOURTH = "2027-03-29"
+
+
+def edit_there(google: Any, **values: Any) -> None:
+    """Change the fourth occurrence alone on Google's own page."""
+    google.person(ANNA).edit(instance(google, FOURTH)["id"], values)
+
+
+def fourth_there(google: Any) -> list[dict[str, Any]]:
+    return [event for event in there(google) if event["start"]["dateTime"].startswith(FOURTH)]
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_the_part_took_along_is_no_conflict(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    split_here(anna)
+    edit_there(google, location="Garden")
+    settle(annas)
+    assert [event["location"] for event in fourth_there(google)] == [occurrence(FOURTH).location] == ["Garden"]
+    assert replaced() == []
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("step", ["prepare_insert", "intend", "adopt"])
+def test_who_is_killed_while_the_part_goes_out_keeps_its_conflict_once(google, anna, annas, monkeypatch, step):
+    make_there(google)
+    synchronize(annas)
+    split_here(anna)
+    edit_there(google, location="Garden")
+    services.edit(activity=occurrence(FOURTH), by=anna, now=timezone.now() + timedelta(hours=2), location="Hall")
+    killed_in(monkeypatch, annas, step)
+    settle(annas)
+    assert [event["location"] for event in fourth_there(google)] == ["Hall"]
+    assert replaced() == [("R11", "location", "Hall", "Garden")]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("place", ["Park", ""])
+def test_an_exception_changed_again_in_google_goes_along_without_a_conflict(google, anna, annas, place):
+    make_there(google)
+    synchronize(annas)
+    edit_there(google, location="Garden")
+    synchronize(annas)
+    split_here(anna)
+    edit_there(google, location=place)
+    settle(annas)
+    assert [event.get("location") or "" for event in fourth_there(google)] == [occurrence(FOURTH).location] == [place]
+    assert replaced() == []
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R14")
+def test_an_occurrence_that_returns_in_google_returns_in_the_part(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    gone = instance(google, FOURTH)["id"]
+    google.person(ANNA).delete(gone)
+    synchronize(annas)
+    split_here(anna)
+    google.person(ANNA).edit(gone, {"status": "confirmed"})
+    settle(annas)
+    assert len(fourth_there(google)) == 1
+    assert occurrence(FOURTH).status == Activity.Status.NOT_STARTED
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R10")
+def test_an_answer_to_one_occurrence_goes_along(google, anna, annas):
+    make_there(google, attendees=[{"email": ANNA, "responseStatus": "accepted"}, {"email": BORIS}])
+    synchronize(annas)
+    split_here(anna)
+    edit_there(google, attendees=[{"email": ANNA, "responseStatus": "declined"}, {"email": BORIS}])
+    settle(annas)
+    assert occurrence(FOURTH).participants.get(profile=anna).response == "declined"
+    assert {one["email"]: one["responseStatus"] for one in instance(google, FOURTH)["attendees"]}[ANNA] == "declined"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R13", "R19")
+@pytest.mark.parametrize("is_due", [False, True])
+@pytest.mark.parametrize("what", ["deleted", "changed", "moved with all"])
+def test_what_google_does_while_it_refuses_the_part_goes_along(google, anna, annas, is_due, what):
+    master = make_there(google)
+    synchronize(annas)
+    split_here(anna)
+    google.fail(status=400, reason="invalid", times=1, method="POST", path=r"/events$")
+    synchronize(annas)
+    if what == "deleted":
+        google.person(ANNA).delete(instance(google, FOURTH)["id"])
+    elif what == "changed":
+        edit_there(google, location="Garden")
+    else:
+        times = timed("2027-03-08T14:00:00", "2027-03-08T14:45:00", "Europe/Berlin")
+        google.person(ANNA).edit(master["id"], times)
+    if not is_due:  # Seen before the part is tried again.
+        synchronize(annas)
+    EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
+    settle(annas)
+    begins = [datetime.fromisoformat(event["start"]["dateTime"]) for event in there(google)]
+    hour = 14 if what == "moved with all" else 10
+    assert {begin.astimezone(ZoneInfo("Europe/Berlin")).hour for begin in begins} == {hour}
+    expected = {"deleted": [], "changed": ["Garden"], "moved with all": [""]}
+    assert [event.get("location", "") for event in fourth_there(google)] == expected[what]
+    assert replaced() == []
     assert_quiet(google, annas)
