@@ -318,7 +318,12 @@ def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> 
         if not happens_at(whole, original) or not _was_moved(whole, moved_whole):
             return None
         candidates = set(starts(moved_whole, after=original - near, before=original + near))
-        begins = counterpart(original, old=whole, new=moved_whole, candidates=candidates)
+        shifted = _shifted(original, _read(whole).clock, _read(moved_whole).clock)
+        begins: datetime | None = (
+            shifted  # Of a daily series its day may be another one's now: it goes on all the same.
+        )
+        if shifted not in candidates:
+            begins = counterpart(original, old=whole, new=moved_whole, candidates=candidates)
         if begins is None:
             return None
         first = begins if isinstance(moved_whole.first, datetime) else begins.date()
