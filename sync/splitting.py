@@ -421,18 +421,24 @@ def moved_along(whole: When, *, moved: When, part: When) -> Repeating | None:
     return Repeating(first, along.lines)
 
 
+def _each_way(ours: When, theirs: When) -> list[tuple[Repeating, Repeating]]:
+    """Return the times of a series as each side has them, either one first; nothing unless both repeat."""
+    if not (isinstance(ours, Repeating) and isinstance(theirs, Repeating)):
+        return []
+    return [(ours, theirs), (theirs, ours)]
+
+
 def when_of_both(here: Half, google: Half) -> Repeating | None:
     """
     Return when a series takes place of which one side cut off the later part while the other side moved it, or cut it
     somewhere else. None if that is not what they did: then the later change wins (R11).
     """
     base = here.base.when if here.base else None
-    ours, theirs = here.now.when, google.now.when
-    if not (isinstance(base, Repeating) and isinstance(ours, Repeating) and isinstance(theirs, Repeating)):
+    if not isinstance(base, Repeating):
         return None
     whole = store.pattern_of(base)
     try:
-        for one, other in ((ours, theirs), (theirs, ours)):
+        for one, other in _each_way(here.now.when, google.now.when):
             cut, pattern = store.pattern_of(one), store.pattern_of(other)
             if one.first != base.first:
                 continue
@@ -453,12 +459,11 @@ def cut_as_the_other_side(here: Half, google: Half) -> Repeating | None:
     The change holds up to the cut: behind it the later part has these occurrences. None if neither side cut it.
     """
     base = here.base.when if here.base else None
-    ours, theirs = here.now.when, google.now.when
-    if not (isinstance(base, Repeating) and isinstance(ours, Repeating) and isinstance(theirs, Repeating)):
+    if not isinstance(base, Repeating):
         return None
     whole = store.pattern_of(base)
     try:
-        for one, other in ((ours, theirs), (theirs, ours)):
+        for one, other in _each_way(here.now.when, google.now.when):
             cut, pattern = store.pattern_of(one), store.pattern_of(other)
             last = recurrence.last_start(cut)
             if last is None or not recurrence.is_cut(whole, part=cut):
