@@ -6,7 +6,9 @@ A seed stands for JOURNEYS journeys and repeats them exactly: `python3 manage.py
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
@@ -93,9 +95,14 @@ def test_after_the_storm_both_sides_agree(make_world: MakeWorld, storm_seed: int
     travel(make_world, number=storm_seed)
 
 
-def test_a_seed_repeats_its_journeys_exactly(make_world: MakeWorld):
+def test_a_seed_repeats_its_journeys_exactly_whatever_the_process_has_imported(
+    make_world: MakeWorld, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.syspath_prepend(tmp_path)
     runs: list[list[list[str]]] = []
-    for _run in range(2):
+    for run in range(2):
+        (tmp_path / f"constants_{run}.py").write_text(f"CONSTANTS = {list(range(run, 2000, 2))}")
+        importlib.import_module(f"constants_{run}")
         worlds: list[World] = []
 
         def make(worlds: list[World] = worlds) -> World:

@@ -1,4 +1,4 @@
-"""Time and ids that follow from the steps of a journey alone, so that the same steps always do the same."""
+"""Time and ids that follow from the steps of a journey alone, and steps that follow from the seed alone."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
+from hypothesis.internal.conjecture.providers import HypothesisProvider
 
 from google_emulator import Emulator
 
@@ -79,6 +80,8 @@ def install(monkeypatch: pytest.MonkeyPatch, *, clock: Clock, ids: Ids) -> None:
     monkeypatch.setattr(time, "sleep", clock.sleep)
     monkeypatch.setitem(CalendarGateway.__init__.__kwdefaults__, "sleep", clock.sleep)
     monkeypatch.setattr(uuid, "uuid4", ids.uuid4)
+    # Hypothesis draws some numbers from the constants of all modules that happen to be imported.
+    monkeypatch.setattr(HypothesisProvider, "_maybe_draw_constant", lambda *_args, **_options: None)
     # Google's client writes the documentation of all its methods each time that it is made.
     monkeypatch.setattr(Schemas, "prettyPrintSchema", lambda *_args: "")
     for name in ("token_bytes", "token_hex", "token_urlsafe", "randbelow"):
