@@ -516,7 +516,10 @@ def _refuse_foreign_changes(
 ) -> None:
     """Canceling, and taking it back, reaches Google as well (R14); the other statuses stay here."""
     cancels = "status" in changes and Activity.Status.CANCELED in (changes["status"], before["status"])
-    if (cancels or SYNCHRONIZED_FIELDS & changes.keys()) and (reason := why_read_only(activity=activity, profile=by)):
+    if not (cancels or SYNCHRONIZED_FIELDS & changes.keys()):
+        return
+    as_stored = Activity.every.get(pk=activity.pk)  # What would be changed may be what makes it somebody else's.
+    if reason := why_read_only(activity=as_stored, profile=by):
         raise UnableToChange(reason)
 
 

@@ -12,6 +12,7 @@ from activities.models import Activity, FieldChange
 from sync.models import EventLink, SyncedCalendar
 from tests.google import synchronize
 from tests.sync.helpers import (
+    TEN,
     assert_quiet,
     change,
     counts,
@@ -200,6 +201,23 @@ def test_a_meeting_its_organizer_cancels_leaves_the_guests_answers_alone(google,
     synchronize(boriss)
     shown = google.person("anna@northfold.example").event(event["id"])
     assert "declined" not in [guest["responseStatus"] for guest in shown["attendees"]]
+
+
+@pytest.mark.rule("R6", "R14")
+def test_a_meeting_its_organizer_in_google_has_canceled_cannot_be_set_back(google, anna, annas):
+    google.add_account("maria@partner.example", name="Maria")
+    maria = google.person("maria@partner.example")
+    event = maria.create_event({"summary": "Review", "attendees": [{"email": "anna@northfold.example"}], **TEN})
+    synchronize(annas)
+    maria.delete(event["id"])
+    synchronize(annas)
+    activity = only_activity()
+    assert (activity.status, activity.organizer) == ("canceled", anna)
+
+    with pytest.raises(services.UnableToChange, match="organizer of this event in Google"):
+        services.set_status(activity=activity, by=anna, status="not_started", now=timezone.now())
+
+    assert fresh(activity).status == "canceled"
 
 
 @pytest.mark.rule("R5", "R14")
