@@ -134,9 +134,6 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
             raise ChangedHere
         meet(run, activity, facts, joins=True)
         activity.tags.add(run.tag())
-        if not activity.show_in_calendar and activity.made_in_google:
-            activity.show_in_calendar = True
-            activity.save(update_fields=["show_in_calendar", "modified_at"])
         if activity.organizer_id == run.me.pk:
             _take_own_copy(activity, content)
         here = store.snapshot_here(

@@ -19,6 +19,7 @@ from tests.sync.helpers import (
     change,
     counts,
     fresh,
+    only_activity,
     tagged,
 )
 
@@ -158,6 +159,26 @@ def test_the_organizers_own_edit_of_a_frozen_meeting_is_sent_at_the_thaw_however
 
     [event] = google.person("anna@northfold.example").events()
     assert event["summary"] == "Changed while frozen"
+
+
+@pytest.mark.rule("R4", "R9")
+def test_joining_does_not_take_a_meeting_back_into_the_selection(google, anna, annas, boriss):
+    annas_page = google.person("anna@northfold.example")
+    event = annas_page.create_event({"summary": "Planning", **TEN})
+    synchronize(annas)
+    activity = only_activity()
+    change(activity, anna, show_in_calendar=False)
+    annas_page.edit(event["id"], {"attendees": [{"email": "boris@northfold.example"}]})
+
+    synchronize(boriss)
+    synchronize(annas)
+
+    assert only_activity().show_in_calendar is False
+    assert EventLink.objects.get(calendar=annas).state == "frozen"
+    change(activity, anna, show_in_calendar=True)
+    synchronize(annas)
+    synchronize(boriss)
+    assert set(EventLink.objects.values_list("state", flat=True)) == {"linked"}
 
 
 @pytest.mark.rule("R4", "R14")
