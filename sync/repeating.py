@@ -550,6 +550,7 @@ FOLLOWED = (
     "join_link", "other_guests",
 )  # fmt: skip
 FOLLOWED_BY_ALL = ("organizer", "show_in_calendar")
+TEXTS = ("subject", "location", "notes")
 OF_PEOPLE = ("response", "displayed", "address", "reminder_minutes")
 SHOWN_BY_EXCEPTIONS = ("response", "reminder_minutes")  # Google's exceptions say by themselves what they have.
 
@@ -652,12 +653,43 @@ def _follow_people(
 def _re_place(run: Run, head: Activity, before: _Head) -> None:
     """The series takes place at other times: occurrences move along, those that the new rule drops leave it (R15)."""
     assert head.series is not None
+    unsaid = _texts_of_their_own(run, head, before)
     dropped = series.re_place(head.series, old=before.pattern, old_columns=before.columns, now=run.now)
     leave(head, dropped)
+    _journal_erased(run, head, unsaid)
     moved_exceptions = EventLink.objects.filter(activity__series=head.series, activity__is_series=False)
     for link in moved_exceptions.select_related("activity").filter(calendar=run.calendar):
         if link.activity and facts_in(link).original_start not in (None, link.activity.original_start):
             _become_plain(run, head, link)
+
+
+def _texts_of_their_own(run: Run, head: Activity, before: _Head) -> dict[int, dict[str, str]]:
+    """Return what plain occurrences say otherwise than their series, by id: an import leaves no trace in the log (R6)."""
+    plain = Activity.every.present().filter(series=head.series, is_series=False).exclude(links__calendar=run.calendar)
+    found = {}
+    for row in plain.values("pk", *TEXTS):
+        own = {name: row[name] for name in TEXTS if row[name] and row[name] != before.columns[name]}
+        if own:
+            found[row["pk"]] = own
+    return found
+
+
+def _journal_erased(run: Run, head: Activity, unsaid: Mapping[int, Mapping[str, str]]) -> None:
+    """Keep what occurrences said that the new rule has dropped, and that nobody was seen to work on (R15)."""
+    kept = set(Activity.every.filter(pk__in=unsaid).values_list("pk", flat=True)) if unsaid else set()
+    for pk, texts in unsaid.items():
+        for name, text in texts.items() if pk not in kept else ():
+            run.note(
+                SyncOutcome.Action.REPLACED,
+                rule="R15",
+                reason="Changed here by an import, but this occurrence of the series is none any more.",
+                item=head.subject,
+                activity_id=head.pk,
+                field=name,
+                here=text,
+                kept=SyncOutcome.Direction.GOOGLE,
+                is_resolved=True,
+            )
 
 
 def leave(head: Activity, dropped: Iterable[Activity]) -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Profile
-from activities import series
+from activities import series, services
 from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
@@ -164,6 +164,28 @@ def test_what_google_changed_about_an_occurrence_that_a_rule_from_here_drops_is_
     assert len(there(google)) == 2
     kept = SyncOutcome.objects.filter(action="replaced", rule="R15").order_by("field")
     assert [(one.field, one.google) for one in kept] == [("location", "Garden"), ("subject", "Party")]
+    assert_same(google, anna)
+    synchronize(annas)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15")
+def test_what_an_import_changed_about_an_occurrence_that_a_rule_from_google_drops_is_in_the_journal(
+    google, anna, annas
+):
+    event = make_there(google)
+    synchronize(annas)
+    activity = occurrence("2027-03-29")
+    activity.location = "Imported room"
+    activity.save()
+    services.announce(activity, by=None)
+    google.person(ANNA).edit(event["id"], {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=2"]}, scope="all")
+
+    synchronize(annas)
+
+    assert not Activity.every.filter(pk=activity.pk).exists()
+    kept = SyncOutcome.objects.get(action="replaced", rule="R15")
+    assert (kept.field, kept.here, kept.kept) == ("location", "Imported room", "google")
     assert_same(google, anna)
     synchronize(annas)
     assert_quiet(google, annas)
