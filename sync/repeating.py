@@ -664,11 +664,12 @@ def _re_place(run: Run, head: Activity, before: _Head) -> None:
 
 
 def _texts_of_their_own(run: Run, head: Activity, before: _Head) -> dict[int, dict[str, str]]:
-    """Return what plain occurrences say otherwise than their series, by id: an import leaves no trace in the log (R6)."""
+    """Return what plain occurrences say otherwise than their series, by id: an import leaves no trace of it (R6)."""
     plain = Activity.every.present().filter(series=head.series, is_series=False).exclude(links__calendar=run.calendar)
     found = {}
     for row in plain.values("pk", *TEXTS):
-        own = {name: row[name] for name in TEXTS if row[name] and row[name] != before.columns[name]}
+        of_series = {name: (before.columns[name], getattr(head, name)) for name in TEXTS}
+        own = {name: row[name] for name in TEXTS if row[name] and row[name] not in of_series[name]}
         if own:
             found[row["pk"]] = own
     return found

@@ -579,7 +579,7 @@ def _standing(
 ) -> Standing:
     is_collective = facts.has_other_guests or activity.is_collective
     agreed = (link.base_here or {}).get("presence", Presence.PRESENT)
-    foreign = _foreign(who.organizer, here, changes, template, agreed=Presence(agreed))
+    foreign = _foreign(who.organizer, here, changes, template, activity_id=activity.pk, agreed=Presence(agreed))
     return Standing(
         is_organizer=who.organizer == run.me.pk,
         unmet=unmet,
@@ -597,19 +597,28 @@ def _standing(
 
 
 def _foreign(
-    organizer: int | None, here: Half, changes: list[FieldChange], template: Snapshot | None, *, agreed: Presence
+    organizer: int | None,
+    here: Half,
+    changes: list[FieldChange],
+    template: Snapshot | None,
+    *,
+    activity_id: int,
+    agreed: Presence,
 ) -> frozenset[str]:
     """
     Return the edited fields whose last change was not the Organizer's (R6); an import leaves no trace in the log.
 
-    What an occurrence has from its series, or from Google, is nobody's edit.
+    What an occurrence has from its series, or from Google, is nobody's edit. What it has of its own was changed with
+    the occurrence, whatever was changed about its series since.
     """
     edited = [name for name in snapshots.FIELDS if here.base and here.has_edited(name)]
     own = [name for name in edited if template is None or getattr(here.now, name) != getattr(template, name)]
+    of_its_own = [change for change in changes if change.activity_id == activity_id]
     foreign = {
         name
         for name in own
-        if not _is_by(organizer, last_change(changes, name)) and not _is_from_google(last_change(changes, name), here)
+        if (change := last_change([*of_its_own, *changes], name)) is None
+        or not (_is_by(organizer, change) or _is_from_google(change, here))
     }
     foreign.discard("reminder")  # It is the Organizer's own; nobody else's page shows it.
     if last_change(changes, "people") is None:  # Somebody got an address, or lost it: nobody changed the participants.
@@ -620,9 +629,9 @@ def _foreign(
     return frozenset(foreign)
 
 
-def _is_from_google(change: FieldChange | None, here: Half) -> bool:
+def _is_from_google(change: FieldChange, here: Half) -> bool:
     """Whether the value that an activity has came from Google, by whatever way it got there."""
-    if change is None or change.origin != FieldChange.Origin.GOOGLE:
+    if change.origin != FieldChange.Origin.GOOGLE:
         return False
     return bool(change.after == snapshots.dump_value(getattr(here.now, change.field)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 from django.db import connection
@@ -188,6 +189,25 @@ def test_what_an_import_changed_about_an_occurrence_that_a_rule_from_google_drop
     assert (kept.field, kept.here, kept.kept) == ("location", "Imported room", "google")
     assert_same(google, anna)
     synchronize(annas)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R6", "R15")
+def test_the_organizers_change_of_one_occurrence_is_theirs_though_google_ends_the_series_after_it(
+    google, anna, annas, boris, boriss
+):
+    make_there(google, attendees=[{"email": BORIS}])
+    synchronize(annas)
+    synchronize(boriss)
+    noon = at("2027-03-08", "12:00")
+    series.edit(activity=occurrence("2027-03-08"), scope="this", by=anna, now=timezone.now(), start=noon)
+    google.person(ANNA).delete(instance(google, "2027-03-22")["id"], scope="following")
+
+    synchronize(annas)
+
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert [datetime.fromisoformat(event["start"]["dateTime"]) for event in there(google)][:1] == [noon]
+    assert_same(google, anna)
     assert_quiet(google, annas)
 
 

@@ -114,10 +114,13 @@ class Ledger:
 
     def _assert_conflicts_are_real(self) -> None:
         """Both sides were edited since they last agreed: neither value has been on the other side before (R11)."""
-        new = SyncOutcome.objects.filter(action=SyncOutcome.Action.REPLACED, rule="R11", pk__gt=self.conflicts_seen)
-        for outcome in new.order_by("pk"):
+        new = SyncOutcome.objects.filter(action=SyncOutcome.Action.REPLACED, pk__gt=self.conflicts_seen)
+        for outcome in new.order_by("pk").select_related("activity"):
             self.conflicts_seen = outcome.pk
-            if outcome.field in TEXTS:
+            if outcome.rule == "R6" and outcome.field in TEXTS:
+                own = FieldChange.objects.filter(field=outcome.field, after=outcome.here, by__isnull=False)
+                assert not own.filter(by=outcome.activity.organizer).exists(), f"{outcome.here} is the Organizer's own"
+            if outcome.rule == "R11" and outcome.field in TEXTS:
                 words = f"{outcome.here} here, {outcome.google} in Google is no conflict"
                 assert outcome.google not in self._seen_before[HERE] or not outcome.google, words
                 assert outcome.here not in self._seen_before[GOOGLE] or not outcome.here, words
