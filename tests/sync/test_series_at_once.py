@@ -31,7 +31,7 @@ from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
 )
 from tests.sync.test_split_series import THIRD, of_all, settle, split_here, split_there
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def in_turn(here, google, *, later):

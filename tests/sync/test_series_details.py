@@ -23,7 +23,7 @@ from tests.sync.test_repeating import ANNA, BORIS, MONDAY, at, instance, make_he
 from tests.sync.test_split_series import THIRD, settle, split_here, split_there
 from tests.sync.wire import google_sets, sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def moved_to_another_calendar(google: Any, event_id: str) -> str:

@@ -20,7 +20,7 @@ from tests.sync.helpers import assert_quiet, change, tagged
 from tests.sync.test_repeating import ANNA, BORIS, ZONE, assert_same, instance, make_here, make_there, occurrence, there
 from tests.sync.wire import sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 MARIA, ANNA_AT_HOME = "maria@partner.example", "anna@private.example"
 
