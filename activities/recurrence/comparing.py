@@ -14,6 +14,8 @@ from activities.recurrence.lines import Series, read
 from activities.recurrence.moving import moved
 from activities.recurrence.pattern import Pattern, UnableToMove
 
+_MOST_COMPARED = 5_000  # Occurrences; two series alike up to there are taken to be alike.
+
 
 def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: Set[datetime]) -> datetime | None:
     """
@@ -23,12 +25,12 @@ def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: S
     clock on the wall, or the one of the same month or year of the series. Else itself, if it is still there; else the
     one as much later; else the one on the same day. What stays itself is nobody else's counterpart.
 
-    :param candidates: the original starts of the new pattern.
+    :param candidates: the original starts of the new pattern, in UTC, that it may become.
     :raises UnreadableRule:
     """
     was, now = read(old), read(new)
     local = was.clock.local(original)
-    shifted = now.clock.moment(local + (now.clock.first - was.clock.first))
+    shifted = as_much_later(original, was.clock, now.clock)
     if _is_moved(old, new):
         return shifted if shifted in candidates else _of_the_same_period(local, was, now, candidates)
     if original in candidates:
@@ -44,14 +46,10 @@ def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: S
 @lru_cache(maxsize=64)
 def _is_moved(old: Pattern, new: Pattern) -> bool:
     """Return whether the new lines are what a move to another day makes of the old ones, and not the same as before."""
-    was, now = read(old), read(new)
-    if was.meaning == now.meaning:
-        return False
     try:
-        lines = moved(old, first=new.first, time_zone=new.time_zone)
+        return read(old).meaning != read(new).meaning and _was_moved(old, new)
     except UnableToMove:
         return False
-    return read(replace(new, lines=lines)).meaning == now.meaning
 
 
 def _of_the_same_period(local: datetime, was: Series, now: Series, candidates: Set[datetime]) -> datetime | None:
@@ -97,9 +95,8 @@ def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> 
             return None
         candidates = set(starts(moved_whole, after=original - near, before=original + near))
         shifted = as_much_later(original, read(whole).clock, read(moved_whole).clock)
-        begins: datetime | None = (
-            shifted  # Of a daily series its day may be another one's now: it goes on all the same.
-        )
+        # Of a daily series its day may be another one's now: it goes on all the same.
+        begins: datetime | None = shifted
         if shifted not in candidates:
             begins = counterpart(original, old=whole, new=moved_whole, candidates=candidates)
         if begins is None:
@@ -112,7 +109,7 @@ def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> 
 
 
 def _was_moved(whole: Pattern, moved_whole: Pattern) -> bool:
-    """:raises UnableToMove:"""
+    """Return whether the lines are those a move to where it begins now makes of the whole. :raises UnableToMove:"""
     lines = moved(whole, first=moved_whole.first, time_zone=moved_whole.time_zone)
     return read(replace(moved_whole, lines=lines)).meaning == read(moved_whole).meaning
 
@@ -127,6 +124,3 @@ def is_cut(whole: Pattern, *, part: Pattern) -> bool:
         return False
     both = zip_longest(starts(part), starts(whole, before=goes_on))
     return all(one == other for one, other in islice(both, _MOST_COMPARED))
-
-
-_MOST_COMPARED = 5_000  # Occurrences; two series alike up to there are taken to be alike.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from activities.recurrence.clock import Clock
 from activities.recurrence.days import WEEKDAYS
-from activities.recurrence.expansion import last_of, starts_of
+from activities.recurrence.expansion import starts_of
 from activities.recurrence.lines import DatesLine, RuleLine, Series, read
 from activities.recurrence.pattern import Pattern, UnableToMove
 from activities.recurrence.rules import Rule
@@ -78,7 +78,7 @@ def _rule_from(line: RuleLine, clock: Clock, at: datetime) -> str:
             if value != other and name not in line.parts:
                 parts[name] = str(value)
         if rule.count is not None:  # Not everybody counts a first start that is not at the time of the rule.
-            parts |= {"COUNT": None, "UNTIL": f"{last_of(rule.hits(clock)):%Y%m%dT%H%M%SZ}"}
+            parts |= {"COUNT": None, "UNTIL": clock.written(max(rule.hits(clock)))}
     return line.with_parts(**parts)
 
 
@@ -97,10 +97,9 @@ def _implied_day(rule: Rule, first: datetime) -> dict[str, str]:
 
 def _until_before(series: Series, at: datetime) -> str:
     """Return the UNTIL of a rule that ends before an occurrence: with the day before, if that leaves nothing out."""
-    clock = series.clock
-    day = clock.local(at).date()
+    clock, local = series.clock, series.clock.local(at)
     if clock.is_all_day:
-        return f"{day - timedelta(days=1):%Y%m%d}"
-    midnight = clock.at_midnight(day)
+        return clock.written(local - timedelta(days=1))
+    midnight = clock.at_midnight(local.date())
     ends_too_early = midnight <= clock.first_moment or any(True for _ in starts_of(series, after=midnight, before=at))
-    return f"{(at if ends_too_early else midnight) - timedelta(seconds=1):%Y%m%dT%H%M%SZ}"
+    return clock.written((at if ends_too_early else midnight) - timedelta(seconds=1))

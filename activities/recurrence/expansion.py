@@ -7,18 +7,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from heapq import merge
 
+from activities.recurrence.clock import written
 from activities.recurrence.lines import Series, read
 from activities.recurrence.pattern import LAST_YEAR, Pattern
 
+_FAR = datetime.max.replace(tzinfo=UTC)
+
 
 def check(pattern: Pattern) -> None:
-    """:raises UnreadableRule: if the lines or the zone cannot be used."""
+    """Make sure that we follow a series. :raises UnreadableRule: if its lines, zone or first start cannot be used."""
     read(pattern)
 
 
 def starts(pattern: Pattern, *, after: datetime | None = None, before: datetime | None = None) -> Iterator[datetime]:
     """
-    Return the original starts from `after` on and before `before`, in order, each once.
+    Return the original starts from `after` on and before `before`, in UTC, in order, each once.
 
     The first start is one of them even where it does not fit the rule.
 
@@ -33,7 +36,7 @@ def is_endless(pattern: Pattern) -> bool:
 
 
 def last_start(pattern: Pattern) -> datetime | None:
-    """Return the last original start; None: it is endless, or every start is excepted. :raises UnreadableRule:"""
+    """Return the last original start, in UTC; None: it is endless, or all are excepted. :raises UnreadableRule:"""
     if is_endless(pattern):
         return None
     series = read(pattern)
@@ -46,6 +49,7 @@ def last_start(pattern: Pattern) -> datetime | None:
 
 
 def last_of(moments: Iterator[datetime]) -> datetime | None:
+    """Return the last of moments that come to an end, or None."""
     last = deque(moments, maxlen=1)
     return last[0] if last else None
 
@@ -57,10 +61,11 @@ def happens_at(pattern: Pattern, original: datetime) -> bool:
 
 def instance_suffix(original: datetime, *, all_day: bool) -> str:
     """Return what Google puts behind `<master>_` to name an occurrence: its original start in UTC, or its day."""
-    return original.astimezone(UTC).strftime("%Y%m%d" if all_day else "%Y%m%dT%H%M%SZ")
+    return written(original.astimezone(UTC), all_day=all_day)
 
 
 def starts_of(series: Series, *, after: datetime | None = None, before: datetime | None = None) -> Iterator[datetime]:
+    """Yield the `starts` of a series that is read already."""
     clock, dates = series.clock, sorted(series.dates("RDATE"))
     wanted = merge(
         [clock.first_moment], dates, *(rule.hits(clock, after=after, before=before) for rule in series.rules)
@@ -78,6 +83,3 @@ def starts_of(series: Series, *, after: datetime | None = None, before: datetime
             next_excepted = next(excepted, _FAR)
         if moment != next_excepted and moment not in excepted_dates:
             yield moment
-
-
-_FAR = datetime.max.replace(tzinfo=UTC)

@@ -9,9 +9,16 @@ from typing import Literal
 from activities.recurrence.clock import clock_of
 from activities.recurrence.days import WEEKDAYS, which_of_month
 from activities.recurrence.expansion import check
-from activities.recurrence.lines import read
+from activities.recurrence.lines import joined, read
 from activities.recurrence.pattern import Pattern
-from activities.recurrence.rules import Rule, last_day_of
+from activities.recurrence.rules import Rule
+
+_FORM_NAMES: dict[str, Literal["daily", "weekly", "monthly", "yearly"]] = {
+    "DAILY": "daily",
+    "WEEKLY": "weekly",
+    "MONTHLY": "monthly",
+    "YEARLY": "yearly",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,7 @@ def lines_of(repetition: Repetition, *, first: datetime | date, time_zone: str) 
 
     A month without the 29th, 30th or 31st is left out, as everywhere. The fifth of a weekday means the last.
 
-    :raises UnreadableRule: if a number is out of reach, or there are both an end and a count.
+    :raises UnreadableRule: if a number, the year or the zone is out of reach, or there are both an end and a count.
     """
     clock = clock_of(first, time_zone)
     parts = {"FREQ": repetition.frequency.upper()}
@@ -47,7 +54,7 @@ def lines_of(repetition: Repetition, *, first: datetime | date, time_zone: str) 
         parts["COUNT"] = str(repetition.count)
     if repetition.until is not None:
         parts["UNTIL"] = clock.written(clock.at_end(repetition.until))
-    lines = ("RRULE:" + ";".join(f"{name}={value}" for name, value in parts.items()),)
+    lines = (f"RRULE:{joined(parts)}",)
     check(Pattern(first, time_zone, lines))
     return lines
 
@@ -64,7 +71,7 @@ def repetition_of(pattern: Pattern) -> Repetition | None:
         interval=rule.interval,
         weekdays=tuple(sorted({day for _, day in rule.weekdays})) if is_weekly else (),
         monthly_by="weekday" if rule.frequency == "MONTHLY" and rule.weekdays else "day",
-        until=last_day_of(rule, clock) if rule.until else None,
+        until=rule.last_day(clock) if rule.until else None,
         count=rule.count,
     )
     (shown,) = read(
@@ -73,14 +80,6 @@ def repetition_of(pattern: Pattern) -> Repetition | None:
     has_same_weeks = not is_weekly or rule.interval == 1 or _weeks_begin_alike(rule, clock.first.date())
     is_all = replace(rule, until=None, week_start=0) == replace(shown.filled_in(clock.first), until=None, week_start=0)
     return repetition if is_all and has_same_weeks else None
-
-
-_FORM_NAMES: dict[str, Literal["daily", "weekly", "monthly", "yearly"]] = {
-    "DAILY": "daily",
-    "WEEKLY": "weekly",
-    "MONTHLY": "monthly",
-    "YEARLY": "yearly",
-}
 
 
 def _weeks_begin_alike(rule: Rule, first: date) -> bool:

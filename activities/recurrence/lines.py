@@ -9,13 +9,16 @@ from datetime import UTC, date, datetime, time
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from activities.recurrence.clock import Clock, clock_of, zone_named
+from activities.recurrence.clock import Clock, clock_of, written, zone_named
 from activities.recurrence.days import WEEKDAYS
 from activities.recurrence.pattern import FIRST_YEAR, Pattern, UnreadableRule, shortened
 from activities.recurrence.rules import Rule
 
 _FAR_YEAR = 8000  # Years after it, above all 9999 for “for ever”, are taken for it: there are years to move on to.
 _FREQUENCIES = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
+_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"} | {
+    "BYSETPOS", "BYHOUR", "BYMINUTE", "BYSECOND",
+}  # fmt: skip
 
 # What a rule may ask of us. Google's own page makes none that come near.
 _MOST_TEXT = 100_000  # Characters of all lines.
@@ -33,6 +36,8 @@ _BY_DAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
+    """A line that is a rule, as read and as written."""
+
     name: str  # RRULE or EXRULE
     parts: Mapping[str, str]
     rule: Rule
@@ -40,14 +45,17 @@ class RuleLine:
 
     def with_parts(self, **changes: str | None) -> str:
         """Return the line with other parts; None takes one out. Without changes, it is the text as it was."""
-        if not changes:
-            return self.text
-        parts = {name: value for name, value in (dict(self.parts) | changes).items() if value is not None}
-        return f"{self.name}:" + ";".join(f"{name}={value}" for name, value in parts.items())
+        return f"{self.name}:{joined(self.changed(changes))}" if changes else self.text
+
+    def changed(self, changes: Mapping[str, str | None]) -> dict[str, str]:
+        """Return its parts with others among them; None takes one out."""
+        return {name: value for name, value in {**self.parts, **changes}.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class DatesLine:
+    """A line that lists dates, as read and as written."""
+
     name: str  # RDATE or EXDATE
     parameters: str
     values: tuple[tuple[str, datetime], ...]  # As written, and in UTC.
@@ -60,7 +68,7 @@ class DatesLine:
         if not kept:
             return []
         if spell_out and self.is_of_days:
-            return [f"{self.name}:" + ",".join(f"{moment:%Y%m%dT%H%M%SZ}" for _, moment in kept)]
+            return [f"{self.name}:" + ",".join(written(moment, all_day=False) for _, moment in kept)]
         if len(kept) == len(self.values):
             return [self.text]
         return [f"{self.name}{self.parameters}:" + ",".join(value for value, _ in kept)]
@@ -68,6 +76,8 @@ class DatesLine:
 
 @dataclass(frozen=True, slots=True)
 class Series:
+    """A pattern as read."""
+
     clock: Clock
     lines: tuple[RuleLine | DatesLine, ...]
 
@@ -91,11 +101,13 @@ class Series:
         return [line.rule for line in self.lines if isinstance(line, RuleLine) and line.name == name]
 
     def dates(self, name: str) -> set[datetime]:
+        """Return what its lines RDATE or EXDATE list, in UTC."""
         lines = [line for line in self.lines if isinstance(line, DatesLine) and line.name == name]
         return {moment for line in lines for _, moment in line.values}
 
 
 def read(pattern: Pattern) -> Series:
+    """Return what the lines of a pattern say. :raises UnreadableRule:"""
     first = pattern.first
     # Two equal times of one zone (before and after the clocks go back) must not be taken for each other.
     key = first.astimezone(UTC) if isinstance(first, datetime) else first
@@ -107,10 +119,10 @@ def _read_lines(first: datetime | date, time_zone: str, lines: tuple[str, ...]) 
     clock = clock_of(first, time_zone)
     if sum(len(line) for line in lines) > _MOST_TEXT:
         raise UnreadableRule("The rule of the series is too long.")
-    read = tuple(_read_line(line, clock) for line in lines)
-    if sum(isinstance(line, RuleLine) for line in read) > _MOST_RULES:
+    found = tuple(_read_line(line, clock) for line in lines)
+    if sum(isinstance(line, RuleLine) for line in found) > _MOST_RULES:
         raise UnreadableRule(f"The series has more than {_MOST_RULES} rules.")
-    return Series(clock, read)
+    return Series(clock, found)
 
 
 def _read_line(line: str, clock: Clock) -> RuleLine | DatesLine:
@@ -136,8 +148,18 @@ def _parts(value: str) -> dict[str, str]:
     return parts
 
 
+def joined(parts: Mapping[str, str]) -> str:
+    """Return the parts of a rule as its line has them."""
+    return ";".join(f"{name}={value}" for name, value in parts.items())
+
+
 def rule_of(parts: Mapping[str, str], clock: Clock) -> Rule:
-    """:raises ValueError:"""
+    """
+    Return the rule of these parts.
+
+    :raises ValueError: if they make no sense.
+    :raises UnreadableRule: if they ask for more than we follow.
+    """
     if unknown := set(parts) - _PARTS:
         raise ValueError(unknown)
     frequency = parts.get("FREQ", "")
@@ -164,11 +186,6 @@ def rule_of(parts: Mapping[str, str], clock: Clock) -> Rule:
     if len(rule.times(clock)) > _MOST_TIMES_A_DAY:
         raise UnreadableRule(f"A series that repeats more than {_MOST_TIMES_A_DAY} times a day cannot be followed.")
     return rule
-
-
-_PARTS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYMONTH", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYDAY"} | {
-    "BYSETPOS", "BYHOUR", "BYMINUTE", "BYSECOND",
-}  # fmt: skip
 
 
 def _positive(text: str) -> int:

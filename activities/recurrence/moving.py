@@ -11,7 +11,7 @@ from activities.recurrence.clock import Clock, as_much_later, clock_of
 from activities.recurrence.days import WEEKDAYS, positions_in_month, which_of_month
 from activities.recurrence.lines import RuleLine, read, rule_of
 from activities.recurrence.pattern import LAST_YEAR, Pattern, UnableToMove
-from activities.recurrence.rules import Rule, last_day_of
+from activities.recurrence.rules import Rule
 
 
 def moved(pattern: Pattern, *, first: datetime | date, time_zone: str) -> tuple[str, ...]:
@@ -51,10 +51,7 @@ class _RuleMove:
 
     def new_rule(self, clock: Clock) -> Rule:
         """Return the rule as moved, without UNTIL."""
-        parts = {
-            name: value for name, value in (dict(self.line.parts) | dict(self.changes)).items() if value is not None
-        }
-        return rule_of({name: value for name, value in parts.items() if name != "UNTIL"}, clock)
+        return rule_of(self.line.changed({**self.changes, "UNTIL": None}), clock)
 
     def text(self, old: Clock, new: Clock) -> str:
         changes = dict(self.changes)
@@ -71,7 +68,7 @@ class _RuleMove:
             return exact
         count = sum(1 for _ in self.line.rule.hits(old))
         hits = list(islice(self.new_rule(new).hits(new), count + 1))
-        last_day = last_day_of(self.line.rule, old)
+        last_day = self.line.rule.last_day(old)
         end_of_day = new.at_end(last_day + (new.first.date() - old.first.date()))
         for candidate in (end_of_day, exact):
             if sum(1 for hit in hits if hit <= candidate) == count:
@@ -195,9 +192,8 @@ def _moved_exceptions(
 
 
 def _dates_text(name: str, moments: Iterable[datetime], clock: Clock) -> str:
-    if clock.is_all_day:
-        return f"{name};VALUE=DATE:" + ",".join(f"{moment:%Y%m%d}" for moment in moments)
-    return f"{name}:" + ",".join(f"{moment:%Y%m%dT%H%M%SZ}" for moment in moments)
+    kind = ";VALUE=DATE" if clock.is_all_day else ""
+    return f"{name}{kind}:" + ",".join(map(clock.written, moments))
 
 
 def _unable_to_move() -> UnableToMove:

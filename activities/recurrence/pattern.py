@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
-LAST_YEAR = 2200
-FIRST_YEAR = 1600  # Birthdays without a year are kept in 1604 by some.
+LAST_YEAR = 2200  # Nothing repeats beyond it.
+FIRST_YEAR = 1600  # Nothing begins before it. Birthdays without a year are kept in 1604 by some.
 
 
 class UnreadableRule(Exception):
@@ -23,9 +23,10 @@ class Pattern:
 
     first: datetime | date  # Aware for a timed series, of whatever zone; a date for an all-day one.
     time_zone: str  # IANA; means nothing for an all-day series.
-    lines: tuple[str, ...]  # RRULE, RDATE, EXDATE and EXRULE, in any order.
+    lines: tuple[str, ...]  # RRULE, RDATE, EXDATE and EXRULE of RFC 5545, in any order.
 
 
 def shortened(text: str) -> str:
+    """Return a text of unknown origin as a message can show it."""
     shown = "".join(character if character.isprintable() else "�" for character in text[:80])
     return shown + ("…" if len(text) > 80 else "")

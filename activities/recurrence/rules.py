@@ -10,7 +10,7 @@ from functools import lru_cache
 from itertools import product
 
 from activities.recurrence.clock import Clock
-from activities.recurrence.days import days_of_month, positions_in_month, positions_in_year, week_numbers
+from activities.recurrence.days import days_of_month, in_sevens, positions_in_month, positions_in_year, week_numbers
 from activities.recurrence.pattern import LAST_YEAR
 
 
@@ -122,6 +122,12 @@ class Rule:
             )
         ]
 
+    def last_day(self, clock: Clock) -> date:
+        """Return the last day on which its UNTIL still allows a start at the time of the first."""
+        assert self.until is not None
+        local = clock.local(self.until)
+        return local.date() - timedelta(days=local.time() < clock.first.time())
+
     def periods(self, first: date, *, since: date | None, until: date | None) -> Iterator[list[date]]:
         """Yield the days of each period (day, week, month, year) that the rule looks at, up to the last year."""
         begin, end = self.index(first), self.index(date(LAST_YEAR, 12, 31))
@@ -170,8 +176,7 @@ class Rule:
             if which == 0 or self.frequency in ("DAILY", "WEEKLY"):
                 return True
             of_month = self.frequency == "MONTHLY" or self.months
-            from_begin, from_end = positions_in_month(day) if of_month else positions_in_year(day)
-            if which in ((from_begin - 1) // 7 + 1, -((-from_end - 1) // 7 + 1)):
+            if which in in_sevens(positions_in_month(day) if of_month else positions_in_year(day)):
                 return True
         return False
 
@@ -186,10 +191,3 @@ def _at_positions(locals_: list[datetime], positions: Iterable[int]) -> list[dat
     count = len(locals_)
     wanted = {position - 1 if position > 0 else count + position for position in positions}
     return [local for index, local in enumerate(locals_) if index in wanted]
-
-
-def last_day_of(rule: Rule, clock: Clock) -> date:
-    """Return the last day on which an UNTIL still allows a start at the time of the first."""
-    assert rule.until is not None
-    local = clock.local(rule.until)
-    return local.date() - timedelta(days=local.time() < clock.first.time())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from activities.recurrence.clock import Clock
 from activities.recurrence.lines import read
 from activities.recurrence.pattern import Pattern, UnreadableRule
-from activities.recurrence.rules import Rule, last_day_of
+from activities.recurrence.rules import Rule
 
 _WEEKDAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTH_NAMES = (
@@ -18,7 +18,11 @@ _OWN_RULE = "Repeats by its own rule"
 
 
 def in_words(pattern: Pattern) -> str:
-    """Return the rule as an English phrase: “Every 2 weeks on Monday and Thursday, until 3 June 2027”."""
+    """
+    Return the rule as an English phrase: “Every 2 weeks on Monday and Thursday, until 3 June 2027”.
+
+    A rule that cannot be read, or is too particular for a phrase, is said to be its own.
+    """
     try:
         series = read(pattern)
     except UnreadableRule:
@@ -100,7 +104,7 @@ def _end_in_words(rule: Rule, clock: Clock) -> str:
     if rule.count is not None:
         return f", {_counted(rule.count, 'time')}"
     if rule.until is not None:
-        day = last_day_of(rule, clock)
+        day = rule.last_day(clock)
         return f", until {day.day} {_MONTH_NAMES[day.month]} {day.year}"
     return ""
 
