@@ -1,25 +1,12 @@
-"""Repeating activities (R15): `occurrences` keeps them in step with their series, `changes` is what people do."""
+"""
+Repeating activities (R15): `occurrences` keeps them in step with their series, the other modules are what people do.
 
-from activities.series.changes import (
-    ALL,
-    FOLLOWING,
-    SCOPES,
-    THIS,
-    add_participant,
-    copy_changes,
-    create,
-    delete,
-    edit,
-    remove_participant,
-    repeat,
-    respond,
-    restore,
-    set_reminder,
-    set_status,
-    stop_repeating,
-    turn_into_series,
-    turn_into_single,
-)
+`changes` edits, deletes and restores, `people` is about participants, `turning` about what repeats from now on or no
+more. They rest on `scopes` (what a change is of), `when` (its times and rule) and `heads`.
+"""
+
+from activities.series.changes import create, delete, edit, restore, set_status
+from activities.series.heads import copy_changes
 from activities.series.occurrences import (
     FOLLOWED,
     FROM_THE_FIRST,
@@ -49,6 +36,9 @@ from activities.series.occurrences import (
     skip,
     when_columns,
 )
+from activities.series.people import add_participant, remove_participant, respond, set_reminder
+from activities.series.scopes import ALL, FOLLOWING, SCOPES, THIS
+from activities.series.turning import repeat, stop_repeating, turn_into_series, turn_into_single
 
 __all__ = [
     "ALL",

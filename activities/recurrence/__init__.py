@@ -1,0 +1,41 @@
+"""
+The rules of repeating activities, RFC 5545 lines as Google keeps them: when they happen, how they divide (R15, R16).
+
+Pure: no database, no clock. Moments go in and come out aware, in UTC; an all-day series happens at midnight UTC of its
+days. The clock on the wall of the series' zone holds across DST: a time that a day lacks is later by what was left
+out, one that a day has twice is the first of the two. Nothing repeats beyond `pattern.LAST_YEAR`.
+
+python-dateutil expands rules as well, but begins at the first start each time and cannot be stopped while it looks for
+a day that never comes; whoever may send us an invitation could keep a worker busy with it. Tests compare with it.
+"""
+
+from activities.recurrence.comparing import counterpart, cut_and_moved, is_cut, part_moved_along
+from activities.recurrence.cutting import before_cut, from_cut
+from activities.recurrence.expansion import check, happens_at, instance_suffix, is_endless, last_start, starts
+from activities.recurrence.form import Repetition, lines_of, repetition_of
+from activities.recurrence.moving import moved
+from activities.recurrence.pattern import Pattern, UnableToMove, UnreadableRule
+from activities.recurrence.words import in_words
+
+__all__ = [
+    "Pattern",
+    "Repetition",
+    "UnableToMove",
+    "UnreadableRule",
+    "before_cut",
+    "check",
+    "counterpart",
+    "cut_and_moved",
+    "from_cut",
+    "happens_at",
+    "in_words",
+    "instance_suffix",
+    "is_cut",
+    "is_endless",
+    "last_start",
+    "lines_of",
+    "moved",
+    "part_moved_along",
+    "repetition_of",
+    "starts",
+]

@@ -1,0 +1,126 @@
+"""What became of a series: its occurrences in another version of it, and whether that is cut or moved (R15, R11)."""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import lru_cache
+from itertools import islice, zip_longest
+
+from activities.recurrence.clock import as_much_later
+from activities.recurrence.expansion import happens_at, last_start, starts
+from activities.recurrence.lines import Series, read
+from activities.recurrence.moving import moved
+from activities.recurrence.pattern import Pattern, UnableToMove
+
+_MOST_COMPARED = 5_000  # Occurrences; two series alike up to there are taken to be alike.
+
+
+def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: Set[datetime]) -> datetime | None:
+    """
+    Return which occurrence of the new pattern an occurrence of the old one becomes, or None.
+
+    Where the series was moved as a whole (`moved`), the one that is as much later as the series now begins, by the
+    clock on the wall, or the one of the same month or year of the series. Else itself, if it is still there; else the
+    one as much later; else the one on the same day. What stays itself is nobody else's counterpart.
+
+    :param candidates: the original starts of the new pattern, in UTC, that it may become.
+    :raises UnreadableRule:
+    """
+    was, now = read(old), read(new)
+    local = was.clock.local(original)
+    shifted = as_much_later(original, was.clock, now.clock)
+    if _is_moved(old, new):
+        return shifted if shifted in candidates else _of_the_same_period(local, was, now, candidates)
+    if original in candidates:
+        return original
+    if shifted in candidates and not happens_at(old, shifted):
+        return shifted
+    begin = now.clock.at_midnight(local.date())
+    end = now.clock.at_midnight(local.date() + timedelta(days=1))
+    on_that_day = sorted(moment for moment in candidates if begin <= moment < end)
+    return next((moment for moment in on_that_day if not happens_at(old, moment)), None)
+
+
+@lru_cache(maxsize=64)
+def _is_moved(old: Pattern, new: Pattern) -> bool:
+    """Return whether the new lines are what a move to another day makes of the old ones, and not the same as before."""
+    try:
+        return read(old).meaning != read(new).meaning and _was_moved(old, new)
+    except UnableToMove:
+        return False
+
+
+def _of_the_same_period(local: datetime, was: Series, now: Series, candidates: Set[datetime]) -> datetime | None:
+    """Return the only occurrence in the month or year that is as far from the first as that of an old occurrence."""
+    if len(was.rules) != 1 or was.rules[0].frequency not in ("MONTHLY", "YEARLY"):
+        return None
+    index = was.rules[0].index
+    past = index(local.date()) - index(was.clock.first.date())
+    wanted = index(now.clock.first.date()) + past
+    found = [moment for moment in candidates if index(now.clock.local(moment).date()) == wanted]
+    return found[0] if len(found) == 1 else None
+
+
+def cut_and_moved(whole: Pattern, *, cut: Pattern, moved_whole: Pattern) -> tuple[str, ...] | None:
+    """
+    Return the lines of a series of which somebody cut off the later part while somebody else moved all of it.
+
+    It begins where the moved one does. None: that is not what the two have done to the whole.
+
+    :raises UnreadableRule:
+    """
+    if not is_cut(whole, part=cut):
+        return None
+    try:
+        if _was_moved(whole, moved_whole):
+            return moved(cut, first=moved_whole.first, time_zone=moved_whole.time_zone)
+    except UnableToMove:
+        pass
+    return tuple(cut.lines) if tuple(whole.lines) == tuple(moved_whole.lines) else None
+
+
+def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> Pattern | None:
+    """
+    Return a later part of a series as it is once it is moved as all of the series was.
+
+    None: the part does not begin with an occurrence of the series, or something else was done to the whole.
+
+    :raises UnreadableRule:
+    """
+    original, near = read(part).clock.first_moment, timedelta(days=40)
+    try:
+        if not happens_at(whole, original) or not _was_moved(whole, moved_whole):
+            return None
+        candidates = set(starts(moved_whole, after=original - near, before=original + near))
+        shifted = as_much_later(original, read(whole).clock, read(moved_whole).clock)
+        # Of a daily series its day may be another one's now: it goes on all the same.
+        begins: datetime | None = shifted
+        if shifted not in candidates:
+            begins = counterpart(original, old=whole, new=moved_whole, candidates=candidates)
+        if begins is None:
+            return None
+        first = begins if isinstance(moved_whole.first, datetime) else begins.date()
+        lines = moved(part, first=first, time_zone=moved_whole.time_zone)
+    except UnableToMove:
+        return None
+    return Pattern(first, moved_whole.time_zone, lines)
+
+
+def _was_moved(whole: Pattern, moved_whole: Pattern) -> bool:
+    """Return whether the lines are those a move to where it begins now makes of the whole. :raises UnableToMove:"""
+    lines = moved(whole, first=moved_whole.first, time_zone=moved_whole.time_zone)
+    return read(replace(moved_whole, lines=lines)).meaning == read(moved_whole).meaning
+
+
+def is_cut(whole: Pattern, *, part: Pattern) -> bool:
+    """Return whether a series is the begin of another one, without its end. :raises UnreadableRule:"""
+    if read(whole).clock != read(part).clock:
+        return False
+    last = last_start(part)
+    goes_on = last and next(starts(whole, after=last + timedelta(seconds=1)), None)
+    if not goes_on:
+        return False
+    both = zip_longest(starts(part), starts(whole, before=goes_on))
+    return all(one == other for one, other in islice(both, _MOST_COMPARED))
