@@ -21,7 +21,7 @@ few = st.integers(2, 9)  # At which of its requests or transactions.
 windows = st.sampled_from([REQUEST, TRANSACTION])
 
 ACTS_OF_A_STEP = 6
-ACTS = (here.ACTS, there.ACTS)
+ACTS = (here.ACTS, there.ACTS, repeating.ACTS)
 Act = Callable[[World, str, Dice], None]
 
 
@@ -33,7 +33,6 @@ class Journey(RuleBasedStateMachine):
     """
 
     make_world: ClassVar[Callable[[], World]]
-    repeats: ClassVar[bool] = False  # Whether there are series as well.
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,7 +49,7 @@ class Journey(RuleBasedStateMachine):
         self.thaws = thaws
         dice = Dice(number)
         once: tuple[Act, ...] = (here.make, there.make)
-        makers = (*once, *once, repeating.make_here, repeating.make_there) if self.repeats else once
+        makers = (*once, *once, repeating.make_here, repeating.make_there)
         for name in (*CONNECTED, "maria"):
             self._act((there.make,) if name == "maria" else makers, name, dice)
         for name in CONNECTED:
@@ -63,7 +62,7 @@ class Journey(RuleBasedStateMachine):
             if dice.one_in(6):
                 self._act(there.ACTS, "maria", dice)
             else:
-                self._act(dice.of(self._acts()), dice.of([name, name, *CONNECTED]), dice)
+                self._act(dice.of(ACTS), dice.of([name, name, *CONNECTED]), dice)
 
     @rule(name=people, number=numbers)
     def disturb(self, name: str, number: int) -> None:
@@ -105,7 +104,7 @@ class Journey(RuleBasedStateMachine):
         self.world.synchronize(name, at=at, of=of, act=lambda: happens(other, dice))
 
     def _somebody_acts(self, other: str, dice: Dice) -> None:
-        dice.of(dice.of(self._acts()))(self.world, other, dice)
+        dice.of(dice.of(ACTS))(self.world, other, dice)
 
     def _another_worker_works(self, other: str, dice: Dice) -> None:
         """Somebody else's session in the middle of this one; of the same person's, a second message for it."""
@@ -116,9 +115,6 @@ class Journey(RuleBasedStateMachine):
         """It shows no sign of life for so long that another worker takes the calendar over, and then it goes on."""
         self.world.clock.advance(DEAD_AFTER)
         self._another_worker_works(other, dice)
-
-    def _acts(self) -> tuple[tuple[Act, ...], ...]:
-        return (*ACTS, repeating.ACTS) if self.repeats else ACTS
 
     def _act(self, acts: tuple[Act, ...], name: str, dice: Dice) -> None:
         dice.of(acts)(self.world, name, dice)
