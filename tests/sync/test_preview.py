@@ -428,6 +428,26 @@ def a_series_is_divided_here(world):
 
 
 @situation
+def a_series_with_an_exception_is_divided_here(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="this", by=world.anna, now=timezone.now(), subject="With guests")
+    synchronize(world.annas)
+    fourth = Activity.objects.get(series=head.series_id, original_start=START + timedelta(weeks=3))
+    series.edit(activity=fourth, scope="following", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
+def a_series_is_divided_here_before_an_exception(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    fourth = Activity.objects.get(series=head.series_id, original_start=START + timedelta(weeks=3))
+    series.edit(activity=fourth, scope="this", by=world.anna, now=timezone.now(), subject="With guests")
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="following", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
 def a_series_is_deleted_in_google(world):
     event = series_there(world)
     synchronize(world.annas)
