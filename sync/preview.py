@@ -17,7 +17,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from activities.models import Activity, Series, Tag
-from sync import engine, items, store
+from sync import engine, items, repeating, store
 from sync.core import guards
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
@@ -220,10 +220,13 @@ class _Planner:
             activities = [_Item(activity_id=mark.row.activity_id, lane=families.lane_of(mark)) for mark in marks]
             links = []
             for link in (rows[one.pk] for one in store.marked_links(run)):
+                item = _item_of(link)
+                for whole in repeating.cut_in_the_same_moment(run, link) if link.state == State.SEEN else []:
+                    item = replace(item, lane=_item_of(whole).lane)  # It is a part of that one.
                 if lane := families.lane_of_link(link):
-                    activities.append(replace(_item_of(link), lane=lane))
+                    activities.append(replace(item, lane=lane))
                 else:
-                    links.append(_item_of(link))
+                    links.append(item)
         return links, activities
 
     def _not_listed(self) -> list[str]:

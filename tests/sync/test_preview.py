@@ -455,6 +455,27 @@ def a_series_is_deleted_in_google(world):
 
 
 @situation
+def a_series_is_divided_in_google(world):
+    synced_and_divided(world, {"summary": "Retro"})
+
+
+@situation
+def a_series_is_divided_in_google_at_another_time(world):
+    synced_and_divided(world, timed("2027-03-22T14:00:00", "2027-03-22T15:00:00"))
+
+
+def synced_and_divided(world: World, change: dict[str, Any]) -> None:
+    """Divide a series from its third occurrence on, in Google; others come in with it."""
+    series_there(world)
+    synchronize(world.annas)
+    world.google.fill(
+        "anna@northfold.example",
+        [{"id": f"other{number:03}", "summary": f"Other {number}", **TEN} for number in range(30)],
+    )
+    world.annas_google.edit(world.annas_google.events(expand=True)[-3]["id"], change, scope="following")
+
+
+@situation
 def a_series_freezes(world):
     head = series_here(world)
     synchronize(world.annas)
