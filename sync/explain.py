@@ -8,6 +8,7 @@ from datetime import datetime
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import conflicts, store
+from sync import pending as on_its_way
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import Window, first_unmet, reasons_to_send
@@ -33,6 +34,7 @@ class Explanation:
     html_link: str = ""
     link: EventLink | None = None
     conflicts: list[SyncOutcome] = field(default_factory=list)
+    pending: on_its_way.Pending = field(default_factory=on_its_way.Pending)
 
 
 def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanation:
@@ -52,6 +54,8 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     found.calendar_login = account.login
     found.runs_by = _runs_by(activity, profile)
     found.synchronized_at = link.settled_at if link else None
+    if link and found.state == "in_google":
+        found.pending = on_its_way.pending(activity=activity, whole=whole_of(activity), link=link, profile=profile)
     found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
     found.conflicts = list(
         conflicts.unresolved(profile)

@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
-from activities import services
+from activities import series, services
 from activities.models import Activity, Participant, Tag
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
@@ -138,6 +138,80 @@ def test_a_preview_needs_saved_settings(anna, page):
 
 
 # --- The panel of an activity ------------------------------------------------------------------------------------
+
+
+def panel(page: Client, activity: Activity) -> str:
+    """Return what the page of an activity says about Google."""
+    return text(page.get(f"/activities/{activity.pk}/")).partition('aria-labelledby="google-title"')[2]
+
+
+@pytest.mark.rule("R21")
+def test_the_panel_says_what_waits_for_the_next_synchronization(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    google.requests.clear()
+    assert "Waits for the next synchronization" not in panel(page, activity)
+
+    services.edit(activity=activity, by=anna, now=timezone.now(), priority="high")  # Of that Google hears nothing.
+    assert "Waits for the next synchronization" not in panel(page, activity)
+    services.edit(activity=activity, by=anna, now=timezone.now(), location="Room 4", subject="Offer")
+    assert "Changed here: Subject, Location. The next synchronization sends it to Google." in panel(page, activity)
+    assert len(google.requests) == 0
+
+    synchronize(calendar)
+    assert "Waits for the next synchronization" not in panel(page, activity)
+
+
+@pytest.mark.rule("R21")
+def test_the_panel_says_what_was_seen_in_google_and_waits(google, anna, page, calendar, monkeypatch):
+    activity = tagged(anna)
+    synchronize(calendar)
+    person = google.person("anna@northfold.example")
+    person.edit(person.events()[0]["id"], {"location": "Room 4"})
+    monkeypatch.setattr("sync.items.bring_all_together", lambda _run: "succeeded")  # It ends after it has read.
+    synchronize(calendar)
+
+    assert "Changed in Google: Location. The next synchronization brings it here." in panel(page, activity)
+
+
+@pytest.mark.rule("R21", "R15")
+def test_the_panel_of_an_occurrence_says_what_waits_about_it_and_its_series(google, anna, page, calendar):
+    head = series.create(
+        by=anna, subject="Stand-up", lines=["RRULE:FREQ=WEEKLY;COUNT=3"], start=START, due=START + timedelta(hours=1),
+        show_in_calendar=True, now=timezone.now(),
+    )  # fmt: skip
+    services.add_tag(activity=head, tag=sync_tag(anna), by=anna)
+    synchronize(calendar)
+    first, second, third = Activity.objects.filter(series=head.series).order_by("start")
+    assert not [row for row in (first, second, third) if "Waits for" in panel(page, row)]
+
+    series.edit(activity=second, scope="this", by=anna, now=timezone.now(), location="Room 4")
+    assert "Changed here: Location." in panel(page, second)
+    assert "Waits for" not in panel(page, third)
+
+    series.edit(activity=first, scope="all", by=anna, now=timezone.now(), subject="Daily")
+    assert "Changed here: Subject, Location." in panel(page, second)
+    assert "Changed here: Subject." in panel(page, third)
+
+
+@pytest.mark.rule("R21", "R10")
+def test_the_panel_says_whose_synchronization_is_waited_for(google, anna, page, calendar):
+    boris = make_user("boris").profile
+    boriss = connect(google, boris.user)
+    activity = tagged(boris, participants=[anna])
+    for one in (boriss, calendar):
+        synchronize(one)
+    services.edit(activity=activity, by=boris, now=timezone.now(), location="Room 4")
+    services.respond(activity=activity, profile=anna, response="accepted", now=timezone.now())
+
+    shown = panel(page, activity)
+
+    expected = f"Changed here: Location. The next synchronization of {boris.full_name} sends it to Google."
+    assert expected in shown
+    assert "Your answer is not in Google yet. Your next synchronization sends it." in shown
+    for one in (calendar, boriss):
+        synchronize(one)
+    assert "Waits for the next synchronization" not in panel(page, activity)
 
 
 @pytest.mark.rule("R21")
