@@ -76,6 +76,7 @@ def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
                 event_id=facts.event_id if whole.event_id == facts.series_event_id else "",
                 is_own_copy=theirs.is_own,
                 invited=(facts_in(own) if own else theirs).addresses,
+                was_made_here=not occurrence.made_in_google,
             )
         )
     return found

@@ -334,8 +334,14 @@ def _moves(action: planning.PlannedAction) -> bool:
 
 
 def _visible(profile: Profile, ids: list[int | None]) -> dict[int, Activity]:
-    """Return those of the activities that this person may open, by id. A series' own row leads to an occurrence."""
-    return Activity.every.visible_to(profile).in_bulk([pk for pk in set(ids) if pk])
+    """
+    Return those of the activities that this person may open, by id. A series' own row leads to an occurrence.
+
+    What they organize and was deleted is among them: there is no page to open any more, but it can be said when it was.
+    """
+    wanted = [pk for pk in set(ids) if pk]
+    deleted = Activity.every.filter(organizer=profile, deleted_at__isnull=False)
+    return Activity.every.visible_to(profile).in_bulk(wanted) | deleted.in_bulk(wanted)
 
 
 def _set_up_form(request: UserRequest, *, settings: SyncSettings, account: ExternalAccount) -> SetUpForm:
