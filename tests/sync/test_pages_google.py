@@ -255,6 +255,17 @@ def test_a_link_from_google_that_is_no_web_address_is_not_offered(anna, calendar
     assert "javascript:" not in rendered("{% google_panel activity %}", anna, activity=activity)
 
 
+@pytest.mark.rule("R1", "R4")
+def test_the_tags_of_what_is_in_google_say_what_a_public_one_does(anna, page, calendar):
+    activity = tagged(anna)
+    words = "A corporate or public tag stops synchronization of this activity. The event stays in Google as it is."
+    assert words not in text(page.get(f"/activities/{activity.pk}/"))
+
+    synchronize(calendar)
+
+    assert words in text(page.get(f"/activities/{activity.pk}/"))
+
+
 # --- What a session says -----------------------------------------------------------------------------------------
 
 
