@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Django's command line. `demo` and `test` also build the virtual environment they need."""
+"""Django's command line. `demo` and `test`, and whatever finds no Django, build the virtual environment they need."""
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ VENV = Path(os.environ.get("CREATIO_SYNC_VENV", ROOT / ".venv"))
 RUNTIME = ["requirements.txt"]
 WITH_TESTS = ["requirements.txt", "requirements-test.txt"]
 NEEDS = {"demo": RUNTIME, "test": WITH_TESTS}
+PACKAGES = ("django", "celery", "googleapiclient")  # Some of RUNTIME: where one is missing, they are not installed.
 
 
 def prepare(files: list[str]) -> None:
@@ -22,7 +24,7 @@ def prepare(files: list[str]) -> None:
     if sys.version_info < (3, 11):
         sys.exit("Python 3.11 or newer is needed; this is {}.{}.".format(*sys.version_info[:2]))
     lists = [ROOT / name for name in files]
-    want = hashlib.sha256(sys.version.encode() + b"".join(path.read_bytes() for path in lists)).hexdigest()
+    want = fingerprint(lists)
     stamp, python = VENV / f".ready-{len(lists)}", VENV / "bin/python"
     ready = stamp.exists() and stamp.read_text() == want
     if ready and Path(sys.prefix) == VENV:
@@ -31,6 +33,16 @@ def prepare(files: list[str]) -> None:
         install(lists, python=python)
         stamp.write_text(want)
     os.execv(python, [str(python), str(ROOT / "manage.py"), *sys.argv[1:]])
+
+
+def fingerprint(lists: list[Path]) -> str:
+    """Return what changes with the lists and with the Python they are installed for."""
+    return hashlib.sha256(sys.version.encode() + b"".join(path.read_bytes() for path in lists)).hexdigest()
+
+
+def missing() -> list[str]:
+    """Return which packages this Python does not have."""
+    return [name for name in PACKAGES if importlib.util.find_spec(name) is None]
 
 
 def install(lists: list[Path], *, python: Path) -> None:
@@ -59,8 +71,15 @@ def works(python: Path) -> bool:
 
 def main() -> None:
     command = sys.argv[1] if len(sys.argv) > 1 else ""
-    if command in NEEDS:
-        prepare(NEEDS[command])
+    if command in NEEDS or missing():
+        prepare(NEEDS.get(command, RUNTIME))
+    if lacking := missing():
+        names = ", ".join(lacking)
+        sys.exit(
+            f"This Python ({sys.executable}) does not have the packages of requirements.txt ({names} missing), so this "
+            f"command cannot run.\nInstall them: {sys.executable} -m pip install -r requirements.txt\n"
+            "Or leave out CREATIO_SYNC_NO_VENV: then the command makes an environment of its own."
+        )
     # Neither is a Django command: Django would read its settings before the servers of the tests are up, and before
     # the demo has made the environment they come from.
     if command == "test":

@@ -274,7 +274,7 @@ class SyncOutcomeAdmin(OfActivitiesAdmin):
     ordering = ["-id"]
     fields = [
         "at", "session", "person", "masked_item", "direction", "action", "field", "kept", "rule", "masked_reason",
-        "masked_error", "is_resolved",
+        "masked_error", "is_resolved", "settled_for", "settled_by", "settled_at",
     ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncOutcome]:

@@ -88,13 +88,20 @@ def use_other_value(*, outcome: SyncOutcome, by: Profile, now: datetime, person:
     except services.UnableToChange as error:
         raise UnableToUseOtherValue(str(error)) from error
     if person is None or not people_at_stake(outcome):
-        dismiss(outcome=outcome)
+        is_ours = outcome.kept == SyncOutcome.Direction.GOOGLE
+        used = SyncOutcome.Direction.HERE if is_ours else SyncOutcome.Direction.GOOGLE
+        _settle(outcome, used=used, by=by, now=now)
 
 
-def dismiss(*, outcome: SyncOutcome) -> None:
+def dismiss(*, outcome: SyncOutcome, by: Profile, now: datetime) -> None:
     """Leave the value that was kept, and ask no more."""
+    _settle(outcome, used=outcome.kept, by=by, now=now)
+
+
+def _settle(outcome: SyncOutcome, *, used: str, by: Profile, now: datetime) -> None:
     outcome.is_resolved = True
-    outcome.save(update_fields=["is_resolved"])
+    outcome.settled_for, outcome.settled_by, outcome.settled_at = used, by, now
+    outcome.save(update_fields=["is_resolved", "settled_for", "settled_by", "settled_at"])
 
 
 def _activity_of(outcome: SyncOutcome, *, profile: Profile) -> Activity | None:

@@ -8,6 +8,7 @@ from datetime import datetime
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import conflicts, store
+from sync import pending as on_its_way
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import Window, first_unmet, reasons_to_send
@@ -33,6 +34,7 @@ class Explanation:
     html_link: str = ""
     link: EventLink | None = None
     conflicts: list[SyncOutcome] = field(default_factory=list)
+    pending: on_its_way.Pending = field(default_factory=on_its_way.Pending)
 
 
 def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanation:
@@ -51,7 +53,9 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     found.reasons, found.link = reasons, link
     found.calendar_login = account.login
     found.runs_by = _runs_by(activity, profile)
-    found.synchronized_at = link.settled_at if link else None
+    found.synchronized_at = last_synchronized(link) if link else None
+    if link and found.state == "in_google":
+        found.pending = on_its_way.pending(activity=activity, whole=whole_of(activity), link=link, profile=profile)
     found.html_link = mapping.facts_of(link.event).html_link if link and _is_there(link) else ""
     found.conflicts = list(
         conflicts.unresolved(profile)
@@ -74,6 +78,19 @@ def link_of(activity: Activity, *, calendar: SyncedCalendar | None) -> EventLink
     if own or activity.series_id is None:
         return own
     return links.filter(activity=whole_of(activity)).first()
+
+
+def last_synchronized(link: EventLink) -> datetime | None:
+    """
+    Return when a session last brought both sides together; None if none has.
+
+    Of what is gone on one side, both do not hold the same, but a session has dealt with it.
+    """
+    if link.state == State.LINKED and link.settled_at:
+        return link.settled_at
+    done = SyncOutcome.objects.filter(link=link).exclude(action=SyncOutcome.Action.PARKED)
+    at = done.order_by("-at").values_list("at", flat=True).first()
+    return max((moment for moment in (at, link.settled_at) if moment), default=None)
 
 
 def _is_there(link: EventLink) -> bool:

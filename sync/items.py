@@ -324,6 +324,7 @@ def placed_for(run: Run, link: EventLink) -> Placed:
             event_id=other.event_id,
             is_own_copy=facts_in(other).is_own,
             invited=facts_in(other).addresses,
+            was_made_here=bool(other.activity and not other.activity.made_in_google),
         )
         for other in store.links_of_meeting(run, facts)
     ] + repeating.candidates(run, facts)
@@ -449,7 +450,7 @@ def _apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
         run.deferred.append(pair.link.pk)
         return True
     ahead = _replaced_in_google(actions)
-    outcomes = _journal_ahead(run, pair, ahead)
+    outcomes = _journal_ahead(run, pair, ahead, item=_name_after(pair, actions))
     try:
         return (yield from _do(run, pair, actions, [action for action in actions if action not in ahead]))
     except (errors.EventChangedMeanwhile, errors.EventGone, errors.EventRefused):
@@ -506,8 +507,8 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
     try:
         with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
-            _journal(run, pair, to_journal)
-            _note_in_google(run, pair, noted)
+            _journal(run, pair, to_journal, item=_name_after(pair, actions))
+            _note_in_google(run, pair, noted, item=_name_after(pair, actions))
             _note_here(run, pair, actions)
             if not settle.keys() & {"state", "reason", "revive"} and repeating.is_none_in_google(pair.link, event):
                 repeating.return_to_series(pair.link, agreed=pair.google.now if pair.standing.is_organizer else None)
@@ -556,13 +557,13 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
         send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.INSERT, has_other_guests=others)
         event = yield _patch(pair, event, body, send_updates=send_updates)
         with run.transaction():
-            _journal(run, pair, actions)
+            _journal(run, pair, actions, item=pair.activity.subject)
             writing.relink(run, pair, event)
             reasons = [action for action in actions if isinstance(action, core.BringBackInGoogle)]
-            _note_in_google(run, pair, [("added", reasons[0], {})])
+            _note_in_google(run, pair, [("added", reasons[0], {})], item=pair.activity.subject)
         return
     with run.transaction():
-        _journal(run, pair, actions)
+        _journal(run, pair, actions, item=pair.activity.subject)
         writing.next_incarnation(run, pair.link)
 
 
@@ -694,7 +695,13 @@ def removals_ordered_by_a_person(pair: Pair, *, now: datetime) -> bool:
 # --- Outcomes ----------------------------------------------------------------------------------------------------
 
 
-def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
+def _name_after(pair: Pair, actions: Iterable[core.Action]) -> str:
+    """Return the subject that an activity has once this is done: a session tells about it under one name."""
+    patches = [action.patch for action in actions if isinstance(action, core.UpdateHere)]
+    return next((str(patch["subject"]) for patch in patches if "subject" in patch), pair.activity.subject)
+
+
+def _journal(run: Run, pair: Pair, actions: Iterable[core.Action], *, item: str) -> None:
     """Keep the values that gave way; their owner may want them back (R11)."""
     for action in actions:
         if isinstance(action, core.GaveWay):
@@ -702,7 +709,7 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
                 Action.REPLACED,
                 rule=action.rule,
                 reason=action.reason,
-                item=pair.activity.subject,
+                item=item,
                 link=pair.link,
                 field=action.name,
                 here=dump_value(action.here),
@@ -710,7 +717,7 @@ def _journal(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
                 kept=action.kept.value,
             )
         if isinstance(action, core.Hold):
-            run.note(Action.PARKED, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
+            run.note(Action.PARKED, rule=action.rule, reason=action.reason, item=item, link=pair.link)
 
 
 def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
@@ -729,7 +736,7 @@ def _replaced_in_google(actions: Iterable[core.Action]) -> list[core.Action]:
     ]
 
 
-def _journal_ahead(run: Run, pair: Pair, given_way: list[core.Action]) -> list[SyncOutcome]:
+def _journal_ahead(run: Run, pair: Pair, given_way: list[core.Action], *, item: str) -> list[SyncOutcome]:
     """Keep them, but what a session kept already whose write may have come to nothing. Returns the new entries."""
     if not given_way:
         return []
@@ -737,7 +744,7 @@ def _journal_ahead(run: Run, pair: Pair, given_way: list[core.Action]) -> list[S
         kept = SyncOutcome.objects.filter(link=pair.link, action=Action.REPLACED, is_resolved=False)
         known = list(kept.values_list("field", "here", "google"))
         noted = len(run.outcomes)
-        _journal(run, pair, [action for action in given_way if _as_kept(action) not in known])
+        _journal(run, pair, [action for action in given_way if _as_kept(action) not in known], item=item)
         return run.outcomes[noted:]
 
 
@@ -753,23 +760,27 @@ def _take_out_of_journal(run: Run, outcomes: list[SyncOutcome]) -> None:
             outcome.delete()
 
 
-def _note_in_google(run: Run, pair: Pair, noted: Iterable[tuple[str, core.Action, dict[str, Any]]]) -> None:
+def _note_in_google(
+    run: Run, pair: Pair, noted: Iterable[tuple[str, core.Action, dict[str, Any]]], *, item: str
+) -> None:
     for verb, action, values in noted:
         run.count("updated" if verb == "answered" else verb, Direction.GOOGLE)
         run.note(
             Action(verb),
             rule=action.rule,
             reason=action.reason,
-            item=pair.activity.subject,
+            item=item,
             link=pair.link,
             direction=Direction.GOOGLE,
             **values,
         )
 
 
-def _note_here(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
+def _note_here(run: Run, pair: Pair, actions: list[core.Action]) -> None:
     """Count and note what changed here beside the content, which `writing` notes itself."""
+    item = _name_after(pair, actions)
     for action in actions:
+        values: dict[str, Any] = {}
         if isinstance(action, core.CancelHere):
             run.count("removed", Direction.HERE)
             verb = Action.REMOVED
@@ -779,11 +790,12 @@ def _note_here(run: Run, pair: Pair, actions: Iterable[core.Action]) -> None:
         elif isinstance(action, core.AnswerHere):
             run.count("updated", Direction.HERE)
             verb = Action.ANSWERED
+            values = {"field": "response", "here": pair.standing.answer.here, "google": action.response}
         elif isinstance(action, core.Freeze):
             verb = Action.FROZEN
         else:
             continue
-        run.note(verb, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link)
+        run.note(verb, rule=action.rule, reason=action.reason, item=item, link=pair.link, **values)
 
 
 def _values(pair: Pair, patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -366,6 +366,10 @@ class SyncOutcome(models.Model):
     kept = models.CharField(max_length=10, blank=True, choices=Direction)
     error = models.TextField(blank=True)
     is_resolved = models.BooleanField(default=False)
+    # How a person settled a conflict: whose value was used. Empty where the session had settled it already.
+    settled_for = models.CharField(max_length=10, blank=True, choices=Direction)
+    settled_by = models.ForeignKey(Profile, models.SET_NULL, null=True, blank=True, related_name="+")
+    settled_at = models.DateTimeField(null=True, blank=True)
     at = models.DateTimeField()
 
     class Meta:

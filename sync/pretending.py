@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from activities import recurrence
+from sync import store
+from sync.core import mapping
+from sync.core.snapshot import Repeating, Snapshot, at_occurrence
 from sync.google import errors
 from sync.google.gateway import CalendarGateway
 from sync.models import EventLink, SyncedCalendar
@@ -43,6 +47,7 @@ class PretendGoogle(CalendarGateway):
         self._read = read
         self._now = now
         self._written: dict[str, dict[str, Any]] = {}
+        self._added: set[str] = set()  # Of what was written, what only this pretense has.
         # Whether the insert of a session that was cut off has reached Google, only Google knows (R13).
         self._perhaps_there = set(
             self._links().filter(state=EventLink.State.INSERTING).values_list("event_id", flat=True)
@@ -87,10 +92,12 @@ class PretendGoogle(CalendarGateway):
 
     def get_event(self, *, event_id: str) -> dict[str, Any]:
         """:raises NotReadYet: if only Google can tell."""
-        if not self._knows(event_id):
-            raise NotReadYet(event_id)
         if event_id in self._written:
             return self._written[event_id]
+        if (whole := self._series_of(event_id)) is not None:
+            return self._occurrence(whole, event_id)
+        if event_id not in self._read:
+            raise NotReadYet(event_id)
         answer = self._read[event_id]
         if isinstance(answer, errors.GoogleError):
             raise answer
@@ -105,6 +112,7 @@ class PretendGoogle(CalendarGateway):
                 pass
             else:
                 raise errors.EventIdTaken("Google has this event already.")
+        self._added.add(event_id)
         me = {"email": self._login, "self": True}
         made = {"status": "confirmed", "iCalUID": f"{event_id}@google.com", "creator": me, "organizer": me}
         return self._write(event_id, made | body)
@@ -140,7 +148,37 @@ class PretendGoogle(CalendarGateway):
         self._write(event_id, {**self._current(event_id), "status": "cancelled"})
 
     def _knows(self, event_id: str) -> bool:
-        return event_id in self._written or event_id in self._read
+        is_known = event_id in self._written or event_id in self._read
+        return is_known or self._series_of(event_id) is not None
+
+    def _series_of(self, event_id: str) -> dict[str, Any] | None:
+        """Return the series, as it was pretended to be written, of which an event is an occurrence like any other."""
+        series_id = event_id.rpartition("_")[0]
+        whole = self._written.get(series_id)
+        if whole is None or not whole.get("recurrence"):
+            return None
+        is_exception = series_id not in self._added and self._links().filter(event_id=event_id).exists()
+        return None if is_exception else whole
+
+    def _occurrence(self, whole: Mapping[str, Any], event_id: str) -> dict[str, Any]:
+        """
+        Return an occurrence of a series as Google shows one that was never changed.
+
+        :raises EventGone: if the series has none there.
+        """
+        original = _original_start(event_id.rpartition("_")[2])
+        when = mapping.when_of(whole, default_zone=self._calendar.time_zone or "UTC")
+        if (
+            original is None
+            or whole["status"] == "cancelled"
+            or not isinstance(when, Repeating)
+            or not recurrence.happens_at(store.pattern_of(when), original)
+        ):
+            raise errors.EventGone("This series has no such occurrence.")
+        times = mapping.when_body(at_occurrence(Snapshot("", when), original).when, replacing={})
+        of_series = {name: value for name, value in whole.items() if name != "recurrence"}
+        own = {"id": event_id, "recurringEventId": whole["id"], "originalStartTime": times["start"], **times}
+        return self._write(event_id, of_series | own)
 
     def _current(self, event_id: str) -> dict[str, Any]:
         """Return the version that a write would change: what was pretended or read, else what was listed last."""
@@ -161,6 +199,16 @@ class PretendGoogle(CalendarGateway):
 
     def _links(self) -> Any:
         return EventLink.objects.filter(calendar=self._calendar, google_calendar_id=self._calendar.calendar_id)
+
+
+def _original_start(suffix: str) -> datetime | None:
+    """Return the original start that the id of an occurrence ends with; UTC, of all-day ones midnight."""
+    for form in ("%Y%m%dT%H%M%SZ", "%Y%m%d"):
+        try:
+            return datetime.strptime(suffix, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+    return None
 
 
 def _merged(event: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

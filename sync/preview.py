@@ -16,8 +16,8 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from activities.models import Activity, Tag
-from sync import engine, items, store
+from activities.models import Activity, Series, Tag
+from sync import engine, items, repeating, store
 from sync.core import guards
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
@@ -216,14 +216,17 @@ class _Planner:
             rows = marked.in_bulk()
             own = dict(marked.filter(activity__isnull=False).values_list("activity", "pk"))
             marks = [mark for mark in store.marked_activities(run) if mark.row.activity_id not in own]
-            wholes = {mark.row.activity.series_id: mark.lane for mark in marks if mark.row.activity.is_series}
-            activities = [_Item(activity_id=mark.row.activity_id, lane=mark.lane) for mark in marks]
+            families = _Families(run, marks=marks, links=rows.values())
+            activities = [_Item(activity_id=mark.row.activity_id, lane=families.lane_of(mark)) for mark in marks]
             links = []
             for link in (rows[one.pk] for one in store.marked_links(run)):
-                if link.series_id in wholes:  # An exception is looked at after its series, and with it.
-                    activities.append(replace(_item_of(link), lane=wholes[link.series_id]))
+                item = _item_of(link)
+                for whole in repeating.cut_in_the_same_moment(run, link) if link.state == State.SEEN else []:
+                    item = replace(item, lane=_item_of(whole).lane)  # It is a part of that one.
+                if lane := families.lane_of_link(link):
+                    activities.append(replace(item, lane=lane))
                 else:
-                    links.append(_item_of(link))
+                    links.append(item)
         return links, activities
 
     def _not_listed(self) -> list[str]:
@@ -303,6 +306,51 @@ class _Planner:
         return found
 
 
+class _Families:
+    """
+    Series that are to go out with what belongs to them, which is looked at after them, and with them.
+
+    These are their exceptions, and the series from which they were split here: that one is cut once they are there.
+    """
+
+    def __init__(self, run: Run, *, marks: Iterable[store.MarkedActivity], links: Iterable[EventLink]) -> None:
+        links = list(links)
+        found = [mark.row.activity.series_id for mark in marks if mark.row.activity.is_series]
+        found += [link.series_id for link in links if link.state == State.INSERTING]
+        going_out = {series_id for series_id in found if series_id}
+        self._split_from = self._read({link.series_id for link in links if link.series_id} | going_out)
+        self._wholes = {self._whole_of(series_id) for series_id in going_out}
+        heads = EventLink.objects.filter(
+            calendar=run.calendar, series__in=self._wholes | self._split_from.keys(), activity__is_series=True
+        )
+        self._whole_by_event = {_root_of(link): self._whole_of(link.series_id) for link in heads}
+
+    def lane_of(self, mark: store.MarkedActivity) -> str:
+        whole = self._whole_of(mark.row.activity.series_id)
+        return f"family {whole}" if whole in self._wholes else mark.lane
+
+    def lane_of_link(self, link: EventLink) -> str:
+        """Return the lane of a link that belongs to such a series, "" if it belongs to none."""
+        whole = self._whole_of(link.series_id) if link.series_id else self._whole_by_event.get(_root_of(link))
+        return f"family {whole}" if whole in self._wholes else ""
+
+    def _whole_of(self, series_id: int | None) -> int | None:
+        while series_id and series_id in self._split_from:
+            series_id = self._split_from[series_id]
+        return series_id
+
+    @staticmethod
+    def _read(ids: set[int]) -> dict[int, int]:
+        """Return from which series each of these was split, and each of those."""
+        found: dict[int, int] = {}
+        while ids:
+            parts = Series.objects.filter(pk__in=ids)
+            rows = {part: whole for part, whole in parts.values_list("pk", "split_from") if whole}
+            found |= rows
+            ids = set(rows.values()) - found.keys()
+        return found
+
+
 def _with_real_activities(planned: list[PlannedAction]) -> list[PlannedAction]:
     """Take off the ids of activities that were only pretended."""
     real = set(Activity.every.filter(pk__in=[action.activity_id for action in planned]).values_list("pk", flat=True))
@@ -310,8 +358,12 @@ def _with_real_activities(planned: list[PlannedAction]) -> list[PlannedAction]:
 
 
 def _item_of(link: EventLink) -> _Item:
-    series = str(link.event.get("recurringEventId") or link.event_id).partition("_R")[0]
-    return _Item(event=(link.google_calendar_id, link.event_id), lane=f"event {series}")
+    return _Item(event=(link.google_calendar_id, link.event_id), lane=f"event {_root_of(link)}")
+
+
+def _root_of(link: EventLink) -> str:
+    """Return Google's id of the series to which an event belongs, of the first part of one that was divided there."""
+    return str(link.event.get("recurringEventId") or link.event_id).partition("_R")[0]
 
 
 def _links_in(run: Run) -> QuerySet[EventLink]:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -76,6 +76,7 @@ def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
                 event_id=facts.event_id if whole.event_id == facts.series_event_id else "",
                 is_own_copy=theirs.is_own,
                 invited=(facts_in(own) if own else theirs).addresses,
+                was_made_here=not occurrence.made_in_google,
             )
         )
     return found
@@ -448,7 +449,13 @@ def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
     _take_over_single_invitations(run, link, head)
     for whole in split_from(run, link):
         assert whole.activity is not None
-        moved = series.move_occurrences(whole.activity, to=head, since=head.series.first_start, now=run.now)
+        since = head.series.first_start
+        cut = None if _PART.match(link.event_id) else _cut_in_google(run, whole)
+        if cut and cut.at < since <= cut.next:  # Its first occurrence was moved to a later day.
+            since = cut.at
+        moved = series.move_occurrences(whole.activity, to=head, since=since, now=run.now)
+        if cut:
+            _let_times_follow(head, moved)
         renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
@@ -480,16 +487,89 @@ def split_from(run: Run, link: EventLink) -> list[EventLink]:
     """
     Return the links to the series of which an event is a later part, told by its id (Google's `_R`), the latest first.
 
-    Of a series that was split twice before anybody looked, the last part's occurrences are still with the first.
+    Of a series that was split twice before anybody looked, the last part's occurrences are still with the first. A part
+    that begins at another time has an id of its own: it is told by the series that Google cut in the same moment.
     """
     part = _PART.match(link.event_id)
     if part is None:
-        return []
+        return cut_in_the_same_moment(run, link)
     root = part["root"]
     same = Q(event_id=root) | Q(event_id__startswith=f"{root}_R")
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
     before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < begins_event(run, link)]
     return sorted(before, key=_begins, reverse=True)
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """Where Google has cut off the later part of a series: the first occurrence that left, and the one after it."""
+
+    last: datetime  # The start of the last occurrence that is left.
+    at: datetime
+    next: datetime
+
+
+def cut_in_the_same_moment(run: Run, link: EventLink) -> list[EventLink]:
+    """Return the link to the series that goes on as this event, which has an id of its own; at most one."""
+    facts = facts_in(link)
+    if not link.event.get("recurrence") or facts.is_cancelled:
+        return []
+    try:
+        begins = begins_event(run, link)
+    except mapping.UnreadableEvent:
+        return []
+    wholes = EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=link.google_calendar_id,
+        activity__is_series=True,
+        state=State.LINKED,
+        is_marked=True,
+        changed_in_google__has_key="when",
+    )
+    found = []
+    for whole in wholes.exclude(pk=link.pk).select_related("activity__series"):
+        theirs, cut = facts_in(whole), _cut_in_google(run, whole)
+        is_same = (theirs.organizer, theirs.is_own) == (facts.organizer, facts.is_own)
+        if cut and is_same and cut.last < begins and _goes_on_as(whole.event, link.event):
+            found.append((cut.at, whole))
+    found.sort(key=lambda pair: pair[0])
+    return [whole for _at, whole in found[-1:]]
+
+
+def _goes_on_as(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+    """Whether both have the same name, or are of one change: all rows of one have the same `updated` in Google."""
+    return whole.get("summary") == part.get("summary") or bool(part.get("updated") == whole.get("updated"))
+
+
+def _cut_in_google(run: Run, whole: EventLink) -> _Cut | None:
+    """Return where Google has cut a series since both sides last agreed, None if it has not."""
+    base = store.base_of(whole.base_google)
+    try:
+        now = mapping.when_of(whole.event, default_zone=run.default_zone)
+        if base is None or not isinstance(base.when, Repeating) or not isinstance(now, Repeating):
+            return None
+        before, after = store.pattern_of(base.when), store.pattern_of(now)
+        last = recurrence.last_start(after)
+        if last is None or now.first != base.when.first or not recurrence.is_cut(before, part=after):
+            return None
+        starts = recurrence.starts(before, after=last + timedelta(seconds=1))
+        at = next(starts, None)
+        return _Cut(last, at, next(starts, at)) if at else None
+    except (mapping.UnreadableEvent, recurrence.UnreadableRule):
+        return None
+
+
+def _let_times_follow(head: Activity, moved: Iterable[int]) -> None:
+    """
+    Let occurrences take place when their new series says, which Google gave another time from here on.
+
+    Google keeps no times of their own for them then. What somebody here worked on keeps its own.
+    """
+    rows = list(Activity.every.filter(pk__in=list(moved)))
+    worked_on = series.has_local_work(rows)
+    for row in rows:
+        if row.pk not in worked_on:
+            series.put_back(row, head=head, names=["when"])
 
 
 def root_of(whole: EventLink) -> str:

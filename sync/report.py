@@ -177,7 +177,8 @@ def _link(link: EventLink) -> dict[str, Any]:
         "state", "event_id", "incarnation", "ical_uid", "is_marked", "rule", "reason", "attempts", "retry_at",
         "settled_at", "send_updates",
     )  # fmt: skip
-    return {name: getattr(link, name) for name in names}
+    values = {name: getattr(link, name) for name in names}
+    return values | {"synchronized_at": explain.last_synchronized(link)}
 
 
 def _fields(run: Run | None, activity: Activity | None, link: EventLink | None) -> list[dict[str, Any]]:

@@ -724,7 +724,7 @@ def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
         EventLink.objects.filter(same, activity__isnull=False)
         .exclude(calendar=run.calendar)
         .exclude(activity__in=_linked_activities(run))
-        .select_related("calendar__account")
+        .select_related("calendar__account", "activity")
         .order_by("id")
     )
     return [

@@ -209,7 +209,7 @@ def use_other_value(request: UserRequest, outcome_id: int) -> HttpResponse:
 def dismiss(request: UserRequest, outcome_id: int) -> HttpResponse:
     """Leave a conflict as it was settled."""
     outcome = get_object_or_404(journal.unresolved(request.user.profile), pk=outcome_id)
-    journal.dismiss(outcome=outcome)
+    journal.dismiss(outcome=outcome, by=request.user.profile, now=timezone.now())
     return _back(request, outcome)
 
 
@@ -274,7 +274,7 @@ def _session_context(request: UserRequest, found: SyncSession) -> dict[str, Any]
     context = {"session": found, "now": timezone.now(), "next_at": found.calendar.due_at} | _progress_context(found)
     if not found.is_finished:
         return context
-    outcomes = SyncOutcome.objects.filter(session=found)
+    outcomes = SyncOutcome.objects.filter(session=found).select_related("settled_by")
     page = _page(request, outcomes.exclude(action=SyncOutcome.Action.PARKED), size=OUTCOMES_A_PAGE)
     problems = list(outcomes.filter(action=SyncOutcome.Action.PARKED)[:OUTCOMES_A_PAGE])
     ids = [outcome.activity_id for outcome in [*page.object_list, *problems]]
@@ -334,8 +334,14 @@ def _moves(action: planning.PlannedAction) -> bool:
 
 
 def _visible(profile: Profile, ids: list[int | None]) -> dict[int, Activity]:
-    """Return those of the activities that this person may open, by id. A series' own row leads to an occurrence."""
-    return Activity.every.visible_to(profile).in_bulk([pk for pk in set(ids) if pk])
+    """
+    Return those of the activities that this person may open, by id. A series' own row leads to an occurrence.
+
+    What they organize and was deleted is among them: there is no page to open any more, but it can be said when it was.
+    """
+    wanted = [pk for pk in set(ids) if pk]
+    deleted = Activity.every.filter(organizer=profile, deleted_at__isnull=False)
+    return Activity.every.visible_to(profile).in_bulk(wanted) | deleted.in_bulk(wanted)
 
 
 def _set_up_form(request: UserRequest, *, settings: SyncSettings, account: ExternalAccount) -> SetUpForm:

@@ -15,6 +15,7 @@ from activities.models import Participant
 from activities.recurrence import Pattern, in_words
 from sync.core.snapshot import Days, Repeating, load_when
 from sync.models import SyncOutcome, SyncSession
+from sync.pending import Pending
 from sync.preview import STAYS_OUT, PlannedAction
 
 LONGEST_VALUE = 300  # Characters of a value that a table shows: notes can be a book.
@@ -132,6 +133,25 @@ def changes(outcome: SyncOutcome | PlannedAction) -> list[tuple[str, str, str]]:
 def field_name(name: str) -> str:
     """Return a field's label."""
     return str(FIELDS.get(name, name.replace("_", " ").capitalize()))
+
+
+def pending(of: Pending, *, profile: Profile) -> list[str]:
+    """Return what waits for a session, a sentence for each side; to `profile`, who looks at it."""
+    found = []
+    if of.here and of.by == profile:
+        found.append(_("Changed here: %s. The next synchronization sends it to Google.") % _fields(of.here))
+    elif of.here and of.by:
+        values = {"fields": _fields(of.here), "name": of.by.full_name}
+        found.append(_("Changed here: %(fields)s. The next synchronization of %(name)s sends it to Google.") % values)
+    if of.google:
+        found.append(_("Changed in Google: %s. The next synchronization brings it here.") % _fields(of.google))
+    if of.answer:
+        found.append(_("Your answer is not in Google yet. Your next synchronization sends it."))
+    return found
+
+
+def _fields(names: tuple[str, ...]) -> str:
+    return ", ".join(field_name(name) for name in names)
 
 
 def _by_field(outcome: SyncOutcome | PlannedAction, of: Any) -> dict[str, Any]:

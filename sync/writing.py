@@ -37,6 +37,8 @@ from sync.models import ActivityMark, EventLink, Meeting, SyncOutcome
 from sync.run import ChangedHere, Run, facts_in
 from sync.store import Pair
 
+PART_OF_GOOGLES = "The series was divided in Google. This is its later part; what was done here about it stays."
+PART_OF_OURS = "The series was divided here. This is its later part; the one before ends where it begins."
 Here, InGoogle = SyncOutcome.Direction.HERE, SyncOutcome.Direction.GOOGLE
 
 
@@ -109,9 +111,9 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
             current, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles, mark=link.mark
         )
         run.count("added", Here)
-        words = _import_words(activity, facts, run)
-        run.note(SyncOutcome.Action.ADDED, rule="R3", reason=words, item=content.subject, link=current)
-        _journal_unknown_zone(run, current, content.subject)
+        rule, words = ("R15", PART_OF_GOOGLES) if former else ("R3", _import_words(activity, facts, run))
+        run.note(SyncOutcome.Action.ADDED, rule=rule, reason=words, item=activity.subject, link=current)
+        _journal_unknown_zone(run, current, activity.subject)
         if former:
             splitting.journal_time(run, former, current, content, start)
             EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Something may be on its way still.
@@ -301,6 +303,9 @@ def _apply_along(run: Run, pair: Pair, actions: Iterable[Action]) -> None:
                     reason=action.reason,
                     item=occurrence.subject,
                     activity_id=occurrence.pk,
+                    field="response",
+                    here=pair.standing.answer.here,
+                    google=action.response,
                 )
             case CancelHere():
                 _write_status(run, occurrence, Activity.Status.CANCELED, revive=False)
@@ -426,10 +431,15 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         if not is_answer:
             EventLink.objects.filter(pk=current.pk).update(is_marked=True, mark=mark + 1)
         run.count("added", InGoogle)
+        rule, words = ("R1", "It qualifies and you are its Organizer.")
+        if not is_answer:
+            rule, words = ("R13", "Added by a session that was cut off.")
+        elif activity.is_series and activity.series and activity.series.split_from_id:
+            rule, words = ("R15", PART_OF_OURS)
         run.note(
             SyncOutcome.Action.ADDED,
-            rule="R13" if not is_answer else "R1",
-            reason="It qualifies and you are its Organizer." if is_answer else "Added by a session that was cut off.",
+            rule=rule,
+            reason=words,
             item=activity.subject,
             direction=InGoogle,
             link=current,

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 
 from sync.core.mapping import EventFacts
 
+_MADE_HERE = "This meeting was made here. The invitation in your Google Calendar belongs to it."
+_BROUGHT_HERE = "A colleague's synchronization has brought this meeting here already."
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -17,6 +20,7 @@ class Candidate:
     event_id: str
     is_own_copy: bool  # The organizer's own copy, the only one that proves who is invited.
     invited: frozenset[str]  # Lower-case addresses on that copy.
+    was_made_here: bool = False  # Not found in Google by anybody's session.
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def place(
     found = list(candidates)
     for candidate in found:
         if candidate.event_id == facts.event_id:
-            return Placed(candidate.activity_id, "A colleague's synchronization has brought this meeting here already.")
+            return Placed(candidate.activity_id, _MADE_HERE if candidate.was_made_here else _BROUGHT_HERE)
     for candidate in found:
         if candidate.is_own_copy and candidate.invited & mine:
             return Placed(candidate.activity_id, "The organizer's own copy of this meeting names you.")

@@ -49,6 +49,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
     return {
         "activity": activity,
         "explanation": explanation,
+        "pending": words.pending(explanation.pending, profile=profile),
         "icon": PANEL_ICONS.get(explanation.state, "cloud-off"),
         "question": QUESTIONS.get(explanation.state, _("Why is this not in Google?")),
         "google_address": explanation.html_link if explanation.html_link.startswith(("https://", "http://")) else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from typing import Any
 
@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts.models import Profile
-from activities import services
+from activities import series, services
 from activities.models import Activity
 from google_emulator import Emulator
 from sync.explain import Explanation, explain
@@ -293,3 +293,23 @@ def test_a_pretended_google_asks_for_what_it_has_not_read(annas):
         PretendGoogle(annas, read={}, now=timezone.now()).get_event(event_id="e1")
 
     assert not isinstance(missing.value, Exception)
+
+
+@pytest.mark.rule("R14", "R15")
+def test_the_command_says_when_a_canceled_occurrence_was_synchronized(google, annas, anna):
+    start = datetime(2027, 3, 8, 10, tzinfo=UTC)
+    head = series.create(
+        by=anna, subject="Stand-up", lines=["RRULE:FREQ=WEEKLY;COUNT=3"], start=start, due=start + timedelta(hours=1),
+        show_in_calendar=True, now=timezone.now(),
+    )  # fmt: skip
+    services.add_tag(activity=head, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    second = Activity.objects.filter(series=head.series).order_by("start")[1]
+    set_status(second, anna, "canceled")
+    synchronize(annas)
+    out = StringIO()
+
+    call_command("explain_sync", "anna", str(second.pk), stdout=out)
+
+    assert f"last synchronized {timezone.now():%Y-%m-%d}" in out.getvalue()
+    assert said(second, anna).synchronized_at is not None

@@ -413,8 +413,24 @@ def test_the_session_page_settles_conflicts_too(google, anna, annas, page):
     response = page.post(f"/activities/synchronization/conflicts/{conflict().pk}/use-other/", {"from": "session"})
 
     assert response.url == address
-    assert "Settled" in text(page.get(address))
+    assert f"Settled: the value from here was used, by {anna.full_name}, Today" in text(page.get(address))
     assert fresh(activity).subject == "Ours"
+
+
+@pytest.mark.rule("R11")
+def test_the_session_page_says_how_a_dismissed_conflict_was_settled(google, anna, annas, page):
+    activity = tagged(anna)
+    synchronize(annas)
+    change(activity, anna, subject="Ours")
+    earlier()
+    edited(google, summary="Theirs")
+    session = synchronize(annas)
+
+    page.post(f"/activities/synchronization/conflicts/{conflict().pk}/dismiss/", {"from": "session"})
+
+    shown = text(page.get(f"/activities/synchronization/sessions/{session.pk}/"))
+    assert f"Settled: Google&#x27;s value was used, by {anna.full_name}, Today" in shown.replace("'", "&#x27;")
+    assert fresh(activity).subject == "Theirs"
 
 
 @pytest.mark.rule("R11", "R15")

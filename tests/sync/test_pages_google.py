@@ -11,7 +11,7 @@ from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
-from activities import services
+from activities import series, services
 from activities.models import Activity, Participant, Tag
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
@@ -140,6 +140,80 @@ def test_a_preview_needs_saved_settings(anna, page):
 # --- The panel of an activity ------------------------------------------------------------------------------------
 
 
+def panel(page: Client, activity: Activity) -> str:
+    """Return what the page of an activity says about Google."""
+    return text(page.get(f"/activities/{activity.pk}/")).partition('aria-labelledby="google-title"')[2]
+
+
+@pytest.mark.rule("R21")
+def test_the_panel_says_what_waits_for_the_next_synchronization(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    google.requests.clear()
+    assert "Waits for the next synchronization" not in panel(page, activity)
+
+    services.edit(activity=activity, by=anna, now=timezone.now(), priority="high")  # Of that Google hears nothing.
+    assert "Waits for the next synchronization" not in panel(page, activity)
+    services.edit(activity=activity, by=anna, now=timezone.now(), location="Room 4", subject="Offer")
+    assert "Changed here: Subject, Location. The next synchronization sends it to Google." in panel(page, activity)
+    assert len(google.requests) == 0
+
+    synchronize(calendar)
+    assert "Waits for the next synchronization" not in panel(page, activity)
+
+
+@pytest.mark.rule("R21")
+def test_the_panel_says_what_was_seen_in_google_and_waits(google, anna, page, calendar, monkeypatch):
+    activity = tagged(anna)
+    synchronize(calendar)
+    person = google.person("anna@northfold.example")
+    person.edit(person.events()[0]["id"], {"location": "Room 4"})
+    monkeypatch.setattr("sync.items.bring_all_together", lambda _run: "succeeded")  # It ends after it has read.
+    synchronize(calendar)
+
+    assert "Changed in Google: Location. The next synchronization brings it here." in panel(page, activity)
+
+
+@pytest.mark.rule("R21", "R15")
+def test_the_panel_of_an_occurrence_says_what_waits_about_it_and_its_series(google, anna, page, calendar):
+    head = series.create(
+        by=anna, subject="Stand-up", lines=["RRULE:FREQ=WEEKLY;COUNT=3"], start=START, due=START + timedelta(hours=1),
+        show_in_calendar=True, now=timezone.now(),
+    )  # fmt: skip
+    services.add_tag(activity=head, tag=sync_tag(anna), by=anna)
+    synchronize(calendar)
+    first, second, third = Activity.objects.filter(series=head.series).order_by("start")
+    assert not [row for row in (first, second, third) if "Waits for" in panel(page, row)]
+
+    series.edit(activity=second, scope="this", by=anna, now=timezone.now(), location="Room 4")
+    assert "Changed here: Location." in panel(page, second)
+    assert "Waits for" not in panel(page, third)
+
+    series.edit(activity=first, scope="all", by=anna, now=timezone.now(), subject="Daily")
+    assert "Changed here: Subject, Location." in panel(page, second)
+    assert "Changed here: Subject." in panel(page, third)
+
+
+@pytest.mark.rule("R21", "R10")
+def test_the_panel_says_whose_synchronization_is_waited_for(google, anna, page, calendar):
+    boris = make_user("boris").profile
+    boriss = connect(google, boris.user)
+    activity = tagged(boris, participants=[anna])
+    for one in (boriss, calendar):
+        synchronize(one)
+    services.edit(activity=activity, by=boris, now=timezone.now(), location="Room 4")
+    services.respond(activity=activity, profile=anna, response="accepted", now=timezone.now())
+
+    shown = panel(page, activity)
+
+    expected = f"Changed here: Location. The next synchronization of {boris.full_name} sends it to Google."
+    assert expected in shown
+    assert "Your answer is not in Google yet. Your next synchronization sends it." in shown
+    for one in (calendar, boriss):
+        synchronize(one)
+    assert "Waits for the next synchronization" not in panel(page, activity)
+
+
 @pytest.mark.rule("R21")
 def test_the_panel_says_that_an_activity_is_in_google_and_where(anna, calendar):
     activity = tagged(anna)
@@ -179,6 +253,114 @@ def test_a_link_from_google_that_is_no_web_address_is_not_offered(anna, calendar
     link.save()
 
     assert "javascript:" not in rendered("{% google_panel activity %}", anna, activity=activity)
+
+
+@pytest.mark.rule("R1", "R4")
+def test_the_tags_of_what_is_in_google_say_what_a_public_one_does(anna, page, calendar):
+    activity = tagged(anna)
+    words = "A corporate or public tag stops synchronization of this activity. The event stays in Google as it is."
+    assert words not in text(page.get(f"/activities/{activity.pk}/"))
+
+    synchronize(calendar)
+
+    assert words in text(page.get(f"/activities/{activity.pk}/"))
+
+
+# --- What a session says -----------------------------------------------------------------------------------------
+
+
+def weekly(by: Profile, calendar: SyncedCalendar) -> list[Activity]:
+    """Return the occurrences of a series that is on both sides."""
+    head = series.create(
+        by=by, subject="Stand-up", lines=["RRULE:FREQ=WEEKLY;COUNT=3"], start=START, due=START + timedelta(hours=1),
+        show_in_calendar=True, now=timezone.now(),
+    )  # fmt: skip
+    services.add_tag(activity=head, tag=sync_tag(by), by=by)
+    synchronize(calendar)
+    return list(Activity.objects.filter(series=head.series).order_by("start"))
+
+
+def said_by(page: Client, session: SyncSession) -> str:
+    return text(page.get(f"/activities/synchronization/sessions/{session.pk}/"))
+
+
+@pytest.mark.rule("R15", "R21")
+@pytest.mark.parametrize("side", ["here", "google"])
+def test_a_session_says_that_a_series_was_divided(google, anna, page, calendar, side):
+    occurrences = weekly(anna, calendar)
+    if side == "here":
+        values = {"scope": "following", "by": anna, "now": timezone.now()}
+        series.edit(activity=occurrences[1], location="Room 4", **values)
+    else:
+        person = google.person("anna@northfold.example")
+        person.edit(person.events(expand=True)[1]["id"], {"location": "Room 4"}, scope="following")
+
+    shown = said_by(page, synchronize(calendar))
+
+    assert f"The series was divided {'here' if side == 'here' else 'in Google'}. This is its later part" in shown
+    assert "New in Google" not in shown
+
+
+@pytest.mark.rule("R14", "R15")
+def test_a_session_says_when_a_deleted_series_was(google, anna, page, calendar):
+    occurrences = weekly(anna, calendar)
+    series.delete(activity=occurrences[0], scope="all", by=anna, now=timezone.now())
+
+    shown = said_by(page, synchronize(calendar))
+
+    assert "Removed in Google" in shown
+    assert "All occurrences, from Mon 8 Mar" in shown
+    assert f"/activities/{occurrences[0].series.head.pk}/" not in shown  # Nothing is there to open any more.
+
+
+@pytest.mark.rule("R11")
+def test_a_session_tells_about_one_item_under_one_name(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    person = google.person("anna@northfold.example")
+    person.edit(person.events()[0]["id"], {"summary": "Renamed in Google"})
+    services.edit(activity=activity, by=anna, now=timezone.now(), location="Room 4")
+
+    session = synchronize(calendar)
+
+    outcomes = list(session.outcomes.values_list("action", "direction", "item"))
+    assert sorted(outcomes) == [
+        ("updated", "google", "Renamed in Google"),
+        ("updated", "here", "Renamed in Google"),
+    ]
+
+
+@pytest.mark.rule("R10")
+def test_a_session_says_which_answer_was_given_in_google(google, anna, page, calendar):
+    google.add_account("maria@partner.example")
+    guests = [{"email": "anna@northfold.example"}]
+    event = google.person("maria@partner.example").create_event({"summary": "Board", "attendees": guests, **TEN})
+    synchronize(calendar)
+    google.person("anna@northfold.example").respond(event["id"], "tentative")
+
+    shown = said_by(page, synchronize(calendar))
+
+    assert "You answered in Google." in shown
+    label = Participant.Response.TENTATIVE.label
+    assert f"Response: {Participant.Response.NEEDS_ACTION.label} → {label}" in shown
+
+
+@pytest.mark.rule("R9")
+@pytest.mark.parametrize("made", ["here", "in Google"])
+def test_a_session_says_where_a_meeting_that_is_joined_was_made(google, anna, page, calendar, made):
+    boris = make_user("boris").profile
+    boriss = connect(google, boris.user)
+    if made == "here":
+        tagged(boris, participants=[anna])
+    else:
+        guests = [{"email": "anna@northfold.example"}]
+        google.person("boris@northfold.example").create_event({"summary": "Board", "attendees": guests, **TEN})
+    synchronize(boriss)
+
+    shown = said_by(page, synchronize(calendar))
+
+    assert ("This meeting was made here." in shown) == (made == "here")
+    assert ("A colleague&#x27;s synchronization has brought" in shown) == (made == "in Google")
 
 
 # --- Remove from Google Calendar ---------------------------------------------------------------------------------

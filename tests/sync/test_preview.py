@@ -428,10 +428,51 @@ def a_series_is_divided_here(world):
 
 
 @situation
+def a_series_with_an_exception_is_divided_here(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="this", by=world.anna, now=timezone.now(), subject="With guests")
+    synchronize(world.annas)
+    fourth = Activity.objects.get(series=head.series_id, original_start=START + timedelta(weeks=3))
+    series.edit(activity=fourth, scope="following", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
+def a_series_is_divided_here_before_an_exception(world):
+    head = series_here(world)
+    synchronize(world.annas)
+    fourth = Activity.objects.get(series=head.series_id, original_start=START + timedelta(weeks=3))
+    series.edit(activity=fourth, scope="this", by=world.anna, now=timezone.now(), subject="With guests")
+    synchronize(world.annas)
+    series.edit(activity=second(head), scope="following", by=world.anna, now=timezone.now(), location="Room 4")
+
+
+@situation
 def a_series_is_deleted_in_google(world):
     event = series_there(world)
     synchronize(world.annas)
     world.annas_google.delete(event["id"])
+
+
+@situation
+def a_series_is_divided_in_google(world):
+    synced_and_divided(world, {"summary": "Retro"})
+
+
+@situation
+def a_series_is_divided_in_google_at_another_time(world):
+    synced_and_divided(world, timed("2027-03-22T14:00:00", "2027-03-22T15:00:00"))
+
+
+def synced_and_divided(world: World, change: dict[str, Any]) -> None:
+    """Divide a series from its third occurrence on, in Google; others come in with it."""
+    series_there(world)
+    synchronize(world.annas)
+    world.google.fill(
+        "anna@northfold.example",
+        [{"id": f"other{number:03}", "summary": f"Other {number}", **TEN} for number in range(30)],
+    )
+    world.annas_google.edit(world.annas_google.events(expand=True)[-3]["id"], change, scope="following")
 
 
 @situation

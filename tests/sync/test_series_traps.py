@@ -313,10 +313,12 @@ def test_r_ids_after_a_split_in_a_guests_calendar(google, anna, annas, boris, bo
 
 @pytest.mark.rule("R15")
 @pytest.mark.parametrize("order", ["calendar", "reversed"])
-def test_a_split_with_another_start_has_unrelated_ids(google, anna, annas, order):
-    prepare_a_split(google, anna, annas, order=order)
-    later = timed("2027-03-22T15:00:00", "2027-03-22T16:00:00", ZONE)
-    google.person(ANNA).edit(instance(google, WEEKS[2])["id"], later, scope="following")
+@pytest.mark.parametrize("day", ["2027-03-22", "2027-03-23", "2027-03-19"])
+def test_a_split_with_another_start_has_unrelated_ids(google, anna, annas, order, day):
+    before = prepare_a_split(google, anna, annas, order=order)
+    later = timed(f"{day}T15:00:00", f"{day}T16:00:00", ZONE)
+    google.person(ANNA).edit(instance(google, WEEKS[2])["id"], {"summary": "Retro", **later}, scope="following")
+    assert not any("_R" in event["id"] for event in there(google))
 
     session = synchronize(annas)
 
@@ -325,11 +327,58 @@ def test_a_split_with_another_start_has_unrelated_ids(google, anna, annas, order
     linked = Activity.objects.present().exclude(series=None).exclude(status="canceled")
     assert sorted(row.start for row in linked) == shown
     assert len(shown) == 5
-    held = Activity.objects.get(result="Held early")  # Whether it moved along or stands alone: the work is there.
-    assert held.status == "completed"
-    assert Activity.objects.filter(priority="high").count() == 1
+    # Each is the one that it was: whoever has its page open, or keeps its address, finds it where it is now.
+    assert [row.pk for row in linked.order_by("start")] == [pk for _start, pk in sorted(before.items())]
+    held = Activity.objects.get(result="Held early")
+    assert (held.pk, held.status) == (before[at(WEEKS[3])], "completed")
+    assert Activity.objects.get(priority="high").pk == before[at(WEEKS[4])]
     assert_quiet(google, annas)
     assert len(there(google)) == 5
+
+
+@pytest.mark.rule("R15", "R9")
+@pytest.mark.parametrize("first", ["the organizer", "the guest"])
+def test_a_split_with_another_start_in_a_guests_calendar(google, anna, annas, boris, boriss, first):
+    make_there(google, attendees=[{"email": BORIS}])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    before = [row.pk for row in Activity.objects.order_by("start")]
+    complete(occurrence(WEEKS[3]), anna)
+    services.respond(activity=occurrence(WEEKS[4]), profile=boris, response="tentative", now=timezone.now())
+    for calendar in (boriss, annas):
+        synchronize(calendar)
+    later = timed("2027-03-22T15:00:00", "2027-03-22T16:00:00", ZONE)
+    google.person(ANNA).edit(instance(google, WEEKS[2])["id"], later, scope="following")
+
+    both = [annas, boriss] if first == "the organizer" else [boriss, annas]
+    for calendar in (*both, *both):
+        assert synchronize(calendar).status == "succeeded"
+
+    assert [row.pk for row in Activity.objects.order_by("start")] == before
+    assert Activity.objects.get(pk=before[3]).status == "completed"
+    assert Activity.objects.visible_to(boris).count() == 5
+    for calendar in both:
+        assert_same(google, calendar.account.profile)
+        assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R15")
+def test_what_only_begins_when_a_series_ends_is_no_part_of_it(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    before = [row.pk for row in Activity.objects.order_by("start")]
+    complete(occurrence(WEEKS[4]), anna)
+    person = google.person(ANNA)
+    person.edit(person.events()[0]["id"], {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]})
+    values = {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=2"], **timed("2027-03-29T15:00:00", "2027-03-29T16:00:00", ZONE)}
+    google.clock.advance(minutes=1)
+    person.create_event({"summary": "Something else", **values})
+
+    assert synchronize(annas).status == "succeeded"
+
+    other = Activity.objects.filter(subject="Something else")
+    assert not {row.pk for row in other} & set(before)
+    assert Activity.objects.get(pk=before[4]).series is None  # With its local work, by itself.
 
 
 @pytest.mark.rule("R15", "R14")

@@ -62,7 +62,9 @@ def _heading(found: dict[str, Any]) -> str:
 def _about_link(link: dict[str, Any] | None) -> list[str]:
     if link is None:
         return ["Link: none."]
-    lines = [f"Link: {link['state']}, event {link['event_id']}, last settled {link['settled_at'] or 'never'}."]
+    at = link["synchronized_at"]
+    when = f"last synchronized {at:%Y-%m-%d %H:%M} UTC" if at else "not synchronized yet"
+    lines = [f"Link: {link['state']}, event {link['event_id']}, {when}."]
     if link["reason"]:
         lines.append(f"  {link['rule']}: {link['reason']}")
     return lines
