@@ -177,7 +177,7 @@ def test_activities_are_not_deleted_here(anna, client):
     assert Activity.objects.filter(pk=activity.pk).exists()
 
 
-@pytest.mark.rule("R1")
+@pytest.mark.rule("R1", "R4")
 @pytest.mark.parametrize("way", ["change", "delete", "delete_selected"])
 def test_changing_and_deleting_a_tag_is_announced_for_its_activities(anna, client, announced, way):
     tag = make_tag("Q4", kind=Tag.Kind.CORPORATE)

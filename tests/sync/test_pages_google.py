@@ -301,7 +301,7 @@ def test_a_session_says_that_a_series_was_divided(google, anna, page, calendar, 
     assert "New in Google" not in shown
 
 
-@pytest.mark.rule("R14", "R15")
+@pytest.mark.rule("R14", "R15", "R21")
 def test_a_session_says_when_a_deleted_series_was(google, anna, page, calendar):
     occurrences = weekly(anna, calendar)
     series.delete(activity=occurrences[0], scope="all", by=anna, now=timezone.now())
@@ -313,7 +313,7 @@ def test_a_session_says_when_a_deleted_series_was(google, anna, page, calendar):
     assert f"/activities/{occurrences[0].series.head.pk}/" not in shown  # Nothing is there to open any more.
 
 
-@pytest.mark.rule("R11")
+@pytest.mark.rule("R11", "R21")
 def test_a_session_tells_about_one_item_under_one_name(google, anna, page, calendar):
     activity = tagged(anna)
     synchronize(calendar)
@@ -330,7 +330,7 @@ def test_a_session_tells_about_one_item_under_one_name(google, anna, page, calen
     ]
 
 
-@pytest.mark.rule("R10")
+@pytest.mark.rule("R10", "R21")
 def test_a_session_says_which_answer_was_given_in_google(google, anna, page, calendar):
     google.add_account("maria@partner.example")
     guests = [{"email": "anna@northfold.example"}]
@@ -345,7 +345,7 @@ def test_a_session_says_which_answer_was_given_in_google(google, anna, page, cal
     assert f"Response: {Participant.Response.NEEDS_ACTION.label} → {label}" in shown
 
 
-@pytest.mark.rule("R9")
+@pytest.mark.rule("R9", "R21")
 @pytest.mark.parametrize("made", ["here", "in Google"])
 def test_a_session_says_where_a_meeting_that_is_joined_was_made(google, anna, page, calendar, made):
     boris = make_user("boris").profile
