@@ -333,6 +333,46 @@ def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> 
     return Pattern(first, moved_whole.time_zone, lines)
 
 
+def is_moved(whole: Pattern, *, moved_whole: Pattern) -> bool:
+    """Return whether a series repeats as another one does, but begins at another time. :raises UnreadableRule:"""
+    if tuple(whole.lines) == tuple(moved_whole.lines):
+        return True
+    try:
+        return _was_moved(whole, moved_whole)
+    except UnableToMove:
+        return False
+
+
+def start_in_part(part: Pattern, *, whole: Pattern, begins: int, number: int) -> datetime | None:
+    """
+    Return which start of a later part is, or follows, an occurrence of the series from which it was divided.
+
+    Occurrences are counted from 0: `begins` is the one of the whole with which the part began, wherever it was moved
+    since, and `number` the one asked for. None: the part ends before.
+
+    :raises UnreadableRule:
+    """
+    originals = list(islice(starts(whole), number + 1))
+    past = number - begins
+    found = list(islice(starts(part), past + 1))
+    if number >= len(originals) or _is_part_as_divided(part, whole=whole, at=originals[begins], most=past + 1):
+        return found[past] if past < len(found) else None
+    day = _read(part).clock  # It repeats otherwise by now: what happens on that day or later comes after the cut.
+    return next(starts(part, after=day.at_midnight(day.local(originals[number]).date())), None)
+
+
+def _is_part_as_divided(part: Pattern, *, whole: Pattern, at: datetime, most: int) -> bool:
+    """Whether a part still repeats as when it was divided there, at whatever time; it may end earlier."""
+    try:
+        first = at if isinstance(whole.first, datetime) else at.date()
+        divided = replace(whole, first=first, lines=from_cut(whole, at=at))
+        lines = moved(divided, first=part.first, time_zone=part.time_zone)
+        expected = islice(starts(replace(part, lines=lines)), most)
+    except UnableToMove:
+        return False
+    return all(one == other for one, other in zip(starts(part), expected, strict=False))
+
+
 def _was_moved(whole: Pattern, moved_whole: Pattern) -> bool:
     """:raises UnableToMove:"""
     lines = moved(whole, first=moved_whole.first, time_zone=moved_whole.time_zone)

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from activities import series
-from activities.models import Activity, FieldChange, Participant, Series
+from activities.models import Activity, FieldChange, Participant
 from sync import repeating, splitting, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
@@ -55,7 +55,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
     with run.transaction():
-        current, start, within = _locked(link), splitting.Begin(), None
+        current, start = _locked(link), splitting.Begin()
         former = splitting.former_of(run, link)
         activity = Activity(
             kind=Activity.Kind.TASK,
@@ -73,8 +73,8 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if former:
             start = splitting.begin(former, content, is_organizer=organizer == run.me.pk)
             people = start.content["people"]
-            if within := splitting.part_within(run, link, former, content.when):
-                start.content["when"], start.base_here["when"] = within[1], content.when
+            if until := splitting.until_next_part(run, former, start.content["when"]):
+                start.content["when"], start.base_here["when"] = until, content.when
             _put_content(activity, start.content)
             for name in splitting.OF_THE_HEAD:
                 setattr(activity, name, getattr(former.head, name))
@@ -89,10 +89,10 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if placed.shares_meeting:
             _claim_meeting(facts, activity)
         if activity.is_series:
-            splitting.cut_parts_here(run, link, activity)
-            repeating.lay_out_imported(run, link, activity)
-            if former and within:  # It is this part's from now on.
-                Series.objects.filter(pk=within[0].pk).update(split_from=activity.series)
+            if former:
+                splitting.cut_parts_here(run, former, activity)
+            part_of, since = (former.link, former.since) if former else (None, None)
+            repeating.lay_out_imported(run, link, activity, part_of=part_of, since=since)
         if former:
             series.copy_changes(former.head, to=activity)
         else:

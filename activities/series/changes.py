@@ -647,7 +647,8 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
     """
     series, pattern, before = series_of(head), pattern_of(head), services.field_values(head)
     try:
-        if next(recurrence.starts(pattern, before=at), None) is None:
+        earlier = sum(1 for _ in recurrence.starts(pattern, before=at))
+        if not earlier:
             return head
         if reason := _why_not_divisible(head, by=by):
             raise UnableToChange(reason)
@@ -661,6 +662,7 @@ def _split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activ
         laid_out_from=series.laid_out_from,
         laid_out_until=series.laid_out_until,
         split_from=series,
+        split_after=earlier,
         skipped=[original.isoformat() for original in skipped_in(series) if original >= at],
     )
     new_head = _head_like(head, series=part)
