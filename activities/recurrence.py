@@ -333,14 +333,44 @@ def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> 
     return Pattern(first, moved_whole.time_zone, lines)
 
 
-def is_moved(whole: Pattern, *, moved_whole: Pattern) -> bool:
-    """Return whether a series repeats as another one does, but begins at another time. :raises UnreadableRule:"""
-    if tuple(whole.lines) == tuple(moved_whole.lines):
-        return True
+def goes_on(whole: Pattern, *, at: datetime, part: Pattern, is_cut_too: bool) -> bool:
+    """
+    Return whether a series repeats as another one would from one of its occurrences on, wherever it was moved.
+
+    :param is_cut_too: it ends earlier itself.
+    :raises UnreadableRule:
+    """
     try:
-        return _was_moved(whole, moved_whole)
+        rest = _as_divided(whole, at=at)
+        if not is_cut_too:
+            return tuple(rest.lines) == tuple(part.lines) or _was_moved(rest, part)
+        lines = moved(rest, first=part.first, time_zone=part.time_zone)
+        return is_cut(replace(part, lines=lines), part=part)
     except UnableToMove:
         return False
+
+
+def part_from(whole: Pattern, *, at: datetime, like: Pattern) -> Pattern | None:
+    """
+    Return a later part of a series as if nobody had divided it again: it begins when `like`, that part by now, does.
+
+    None if that repeats otherwise by now.
+
+    :raises UnreadableRule:
+    """
+    try:
+        lines = moved(_as_divided(whole, at=at), first=like.first, time_zone=like.time_zone)
+    except UnableToMove:
+        return None
+    unmoved = replace(like, lines=lines)
+    is_same = _read(unmoved).meaning == _read(like).meaning or is_cut(unmoved, part=like)
+    return unmoved if is_same else None
+
+
+def _as_divided(whole: Pattern, *, at: datetime) -> Pattern:
+    """:raises UnableToMove:"""
+    first = at if isinstance(whole.first, datetime) else at.date()
+    return replace(whole, first=first, lines=from_cut(whole, at=at))
 
 
 def start_in_part(part: Pattern, *, whole: Pattern, begins: int, number: int) -> datetime | None:
@@ -364,9 +394,7 @@ def start_in_part(part: Pattern, *, whole: Pattern, begins: int, number: int) ->
 def _is_part_as_divided(part: Pattern, *, whole: Pattern, at: datetime, most: int) -> bool:
     """Whether a part still repeats as when it was divided there, at whatever time; it may end earlier."""
     try:
-        first = at if isinstance(whole.first, datetime) else at.date()
-        divided = replace(whole, first=first, lines=from_cut(whole, at=at))
-        lines = moved(divided, first=part.first, time_zone=part.time_zone)
+        lines = moved(_as_divided(whole, at=at), first=part.first, time_zone=part.time_zone)
         expected = islice(starts(replace(part, lines=lines)), most)
     except UnableToMove:
         return False

@@ -23,7 +23,7 @@ from sync.core.decide import Half, Presence
 from sync.core.mapping import EventFacts
 from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
-from sync.run import Run
+from sync.run import LookLater, Run
 from sync.store import Pair
 
 # What Google's event does not hold, and each occurrence has all the same.
@@ -82,17 +82,27 @@ class Begin:
     content: dict[str, Any] = field(default_factory=dict)
     base_here: dict[str, Any] = field(default_factory=dict)
     base_google: dict[str, Any] = field(default_factory=dict)
+    is_moved_along: bool = False
 
 
 def former_of(run: Run, link: EventLink) -> Former | None:
-    """Return the series of which an event that comes in is a later part, None if it is none. Locks its head."""
+    """
+    Return the series of which an event that comes in is a later part, None if it is none. Locks its head.
+
+    :raises LookLater: if another part of it has to come in first.
+    """
     found = _divided_in_google(run, link)
     if found is None:
+        if repeating.cut_of(link):
+            _let_go_first(run, link, None)
         return None
     whole, since = found
+    to_come = _parts_to_come(run, whole)
+    if to_come:
+        _let_go_first(run, link, whole, since=since)
     head = store.load_activity(whole.activity_id, lock=True)
     place = _place_in_google(run, link, whole, since=since)
-    part = next((part for part in reversed(_parts_to_come(run, whole)) if part.place <= place), None)
+    part = next((part for part in reversed(to_come) if part.place <= place), None)
     if part:  # What was changed here about it from there on is on its way as well.
         head = store.load_activity(part.head.pk, lock=True)
     addresses = store.addresses_of(person.profile_id for person in head.participants.all())
@@ -103,6 +113,9 @@ def former_of(run: Run, link: EventLink) -> Former | None:
     base_here, base_google = base_here or here, base_google or here
     if part:  # It began as the whole went on from there.
         base_here = replace(base_here, when=_when_divided(base_here, part.place) or here.when)
+    if to_come:  # Where it was divided itself is none of its time.
+        when = _when_undivided(here, link=agreed, place=part.place if part else 0)
+        here = replace(here, when=when or here.when)
     return Former(head, whole, place, since, part, here, base_here, base_google)
 
 
@@ -137,7 +150,7 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         if name == "when":
             moved = moved_along(was_here, moved=here, part=theirs) if is_organizer else None
             if moved:
-                start.content[name], start.base_here[name] = moved, theirs
+                start.content[name], start.base_here[name], start.is_moved_along = moved, theirs, True
             continue
         if name == "people":
             start.content[name] = (theirs | (here - was_here)) - (was_here - here)
@@ -148,6 +161,20 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         elif theirs == was_theirs:  # Google may only have written a text in its own way.
             start.content[name] = here
     return start
+
+
+def _when_undivided(part: Snapshot, *, link: EventLink, place: int) -> Repeating | None:
+    """Return when a later part takes place as if it had not been divided again, None if that is not known."""
+    base = store.base_of(link.base_here)
+    if base is None or not isinstance(base.when, Repeating) or not isinstance(part.when, Repeating):
+        return None
+    whole = store.pattern_of(base.when)
+    try:
+        at = next(islice(recurrence.starts(whole), place, None), None)
+        found = recurrence.part_from(whole, at=at, like=store.pattern_of(part.when)) if at else None
+    except recurrence.UnreadableRule:
+        return None
+    return Repeating(part.when.first, found.lines) if found else None
 
 
 def _parts_to_come(run: Run, whole: EventLink) -> list[Part]:
@@ -190,28 +217,38 @@ def _divided_in_google(run: Run, link: EventLink) -> tuple[EventLink, datetime] 
         activity__series__in=divided_here,
     ).exclude(event__status="cancelled")
     for whole in wholes.select_related("activity__series").order_by("id"):
-        since = _cut_in_google_for(run, whole, store.pattern_of(when))
+        since = _cut_in_google_for(run, whole, link)
         if since and _parts_to_come(run, whole):
             return whole, since
     return None
 
 
-def _cut_in_google_for(run: Run, whole: EventLink, part: recurrence.Pattern) -> datetime | None:
-    """Return where a series was cut in Google if, but for another start, it goes on there like this part."""
-    base, now = store.base_of(whole.base_google), _when_in_google(run, whole)
-    if base is None or not isinstance(base.when, Repeating) or now is None:
+def _cut_in_google_for(run: Run, whole: EventLink, link: EventLink) -> datetime | None:
+    """Return where a series was cut in Google if, but for another start, it goes on there like this event."""
+    base, part = store.base_of(whole.base_google), _when_in_google(run, link)
+    if base is None or part is None or not isinstance(base.when, Repeating):
         return None
-    pattern, left = store.pattern_of(base.when), store.pattern_of(now)
+    pattern, is_cut_too = store.pattern_of(base.when), bool(repeating.parts_in_google(run, link))
+    earlier = 0
     try:
-        last = recurrence.last_start(left)
-        if last is None or not recurrence.is_cut(pattern, part=left):
-            return None
-        at = next(recurrence.starts(pattern, after=last + timedelta(seconds=1)))
-        first = at if isinstance(pattern.first, datetime) else at.date()
-        rest = replace(pattern, first=first, lines=recurrence.from_cut(pattern, at=at))
-        return at if recurrence.is_moved(rest, moved_whole=part) else None
-    except (recurrence.UnreadableRule, recurrence.UnableToMove):
-        return None
+        for former in [whole, *_coming(repeating.parts_in_google(run, whole))]:
+            left = _when_in_google(run, former)
+            if left is None or recurrence.is_endless(store.pattern_of(left)):
+                return None
+            earlier += sum(1 for _ in recurrence.starts(store.pattern_of(left)))
+            at = next(islice(recurrence.starts(pattern), earlier, None), None)
+            if at is None:
+                return None
+            if recurrence.goes_on(pattern, at=at, part=store.pattern_of(part), is_cut_too=is_cut_too):
+                return at
+    except recurrence.UnreadableRule:
+        pass
+    return None
+
+
+def _coming(links: Iterable[EventLink]) -> list[EventLink]:
+    """Return the links whose events are to come in still."""
+    return [link for link in links if link.activity_id is None and link.state == EventLink.State.SEEN]
 
 
 def _when_in_google(run: Run, link: EventLink) -> Repeating | None:
@@ -231,12 +268,12 @@ def _place_in_google(run: Run, link: EventLink, whole: EventLink, *, since: date
 
     What lies between them in Google, other parts that have not come in yet, are occurrences of the whole as well.
     """
-    former, cut, place = whole, repeating.cut_of(whole), 0
-    for part in repeating.parts_in_google(run, whole):
-        at = repeating.cut_of(part)
-        if part.activity_id is None and at and (cut is None or at > cut) and at < since:
+    former, place = whole, 0
+    for part in _coming(repeating.parts_in_google(run, whole)):
+        at, begin = repeating.cut_of(part), repeating.cut_of(former)
+        if at and (begin is None or at > begin) and at < since:
             place += _starts_before(run, former, at)
-            former, cut = part, at
+            former = part
     return place + _starts_before(run, former, since)
 
 
@@ -258,16 +295,32 @@ def is_divided_in_google_too(run: Run, activity: Activity) -> bool:
     whole = link_before_the_split(run, activity)
     if whole is None:
         return False
-    coming = EventLink.objects.filter(
-        calendar=run.calendar,
-        event__recurrence__isnull=False,
-        activity=None,
-        state=EventLink.State.SEEN,
-        is_marked=True,
-    ).exclude(event__status="cancelled")
+    coming = _series_to_come(run)
     if coming.filter(event_id__startswith=f"{repeating.root_of(whole)}_R").exists():
         return True
-    return any((_divided_in_google(run, link) or (None,))[0] == whole for link in coming)
+    return any(found[0] == whole for link in coming if (found := _divided_in_google(run, link)))
+
+
+def _series_to_come(run: Run) -> QuerySet[EventLink]:
+    coming = EventLink.objects.filter(calendar=run.calendar, state=EventLink.State.SEEN, is_marked=True, activity=None)
+    coming = coming.filter(event__recurrence__isnull=False)
+    return coming.exclude(event__status="cancelled")
+
+
+def _let_go_first(run: Run, link: EventLink, whole: EventLink | None, *, since: datetime | None = None) -> None:
+    """
+    Let other parts of the same series come in first, where only that tells whose parts they are.
+
+    :raises LookLater: if there are any.
+    """
+    root = repeating.root_of(link)
+    for other in _series_to_come(run).exclude(pk=link.pk):
+        if whole is None and other.event_id == root and _divided_in_google(run, other):
+            raise LookLater
+        if whole and since and repeating.cut_of(other) is None:
+            found = _divided_in_google(run, other)
+            if found and found[0] == whole and found[1] > since:
+                raise LookLater
 
 
 def cut_parts_here(run: Run, former: Former, head: Activity) -> None:
@@ -358,7 +411,7 @@ def take_over_people(
 
 def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, start: Begin) -> None:
     """Keep the time to which the series was moved here before Google split it, where it gave way (R11)."""
-    if not _was_moved_here(former) or "when" in start.base_here:
+    if former.here.when == former.base_here.when or start.is_moved_along:
         return
     run.note(
         SyncOutcome.Action.REPLACED,
@@ -371,18 +424,6 @@ def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, st
         google=snapshots.dump_when(google.when),
         kept=SyncOutcome.Direction.GOOGLE,
     )
-
-
-def _was_moved_here(former: Former) -> bool:
-    """Whether somebody chose other times here; a part that was divided once more takes place when it did."""
-    now, base = former.here.when, former.base_here.when
-    if former.part is None or not (isinstance(now, Repeating) and isinstance(base, Repeating)):
-        return now != base
-    try:
-        is_cut = recurrence.is_cut(store.pattern_of(base), part=store.pattern_of(now))
-        return now.first != base.first or (now.lines != base.lines and not is_cut)
-    except recurrence.UnreadableRule:
-        return True
 
 
 # --- Split here --------------------------------------------------------------------------------------------------
@@ -492,7 +533,7 @@ def look_at_parts(run: Run, pair: Pair) -> None:
     """Let what is decided about a series know of the parts into which either side divided it."""
     if pair.activity.is_series and pair.here.has_edited("when"):
         both = when_of_both(pair.here, pair.google)
-        goes_on_here, goes_on_there = _goes_on_here(pair), _goes_on_there(run, pair)
+        goes_on_here, goes_on_there = _goes_on_here(run, pair), _goes_on_there(run, pair)
         until_cut = cut_as_the_other_side(pair.here, pair.google) if both is None else None
         if until_cut and not (goes_on_here or goes_on_there):
             until_cut = None  # It just ends earlier: nothing of it goes on elsewhere.
@@ -531,9 +572,15 @@ def _goes_on_there(run: Run, pair: Pair) -> bool:
     return parts.exclude(pk=pair.link.pk).exclude(event__status="cancelled").exists()
 
 
-def _goes_on_here(pair: Pair) -> bool:
-    """Whether a series was divided here, where what was cut off is a series of its own."""
-    return Activity.every.present().filter(series__split_from=pair.activity.series_id, is_series=True).exists()
+def _goes_on_here(run: Run, pair: Pair) -> bool:
+    """
+    Whether a series was divided here, where what was cut off is a series of its own.
+
+    That may be the end of a part by now that Google has divided as well.
+    """
+    parts = repeating.parts_in_google(run, pair.link)
+    former = [pair.activity.series_id, *(part.activity.series_id for part in parts if part.activity)]
+    return Activity.every.present().filter(series__split_from__in=former, is_series=True).exists()
 
 
 def _links_beside_an_insert(run: Run, part: Activity) -> QuerySet[EventLink]:
