@@ -112,10 +112,11 @@ def former_of(run: Run, link: EventLink) -> Former | None:
     base_here, base_google = store.base_of(agreed.base_here), store.base_of(agreed.base_google)
     base_here, base_google = base_here or here, base_google or here
     if part:  # It began as the whole went on from there.
-        base_here = replace(base_here, when=_when_divided(base_here, part.place) or here.when)
+        when = _when_divided(base_here, part.place) or _when_begun(run, link, part, place=place, since=since)
+        base_here = replace(base_here, when=when or base_here.when)
     if to_come:  # Where it was divided itself is none of its time.
-        when = _when_undivided(here, link=agreed, place=part.place if part else 0)
-        here = replace(here, when=when or here.when)
+        undivided = _when_undivided(here, link=agreed, place=part.place if part else 0)
+        here = replace(here, when=undivided or here.when)
     return Former(head, whole, place, since, part, here, base_here, base_google)
 
 
@@ -161,6 +162,14 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         elif theirs == was_theirs:  # Google may only have written a text in its own way.
             start.content[name] = here
     return start
+
+
+def _when_begun(run: Run, link: EventLink, part: Part, *, place: int, since: datetime) -> Repeating | None:
+    """Return when a part made here took place at first, where Google's begins with the same occurrence, not moved."""
+    theirs = _when_in_google(run, link)
+    if theirs is None or part.place != place or series.original_of(store.pattern_of(theirs).first) != since:
+        return None
+    return theirs
 
 
 def _when_undivided(part: Snapshot, *, link: EventLink, place: int) -> Repeating | None:
@@ -323,11 +332,12 @@ def _let_go_first(run: Run, link: EventLink, whole: EventLink | None, *, since: 
                 raise LookLater
 
 
-def cut_parts_here(run: Run, former: Former, head: Activity) -> None:
+def cut_parts_here(run: Run, former: Former, head: Activity) -> list[Part]:
     """
     Let what was split off here, and not sent yet, end where Google's part begins; its occurrences go there.
 
-    Nothing is left of one that begins there as well. What begins later is split off Google's part from now on.
+    Nothing is left of one that begins there as well. What begins later is split off Google's part from now on, and
+    returned.
     """
     assert head.series is not None
     later = [part for part in _parts_to_come(run, former.link) if part.place > former.place]
@@ -337,20 +347,48 @@ def cut_parts_here(run: Run, former: Former, head: Activity) -> None:
             part.series.split_from, part.series.split_after = head.series, part.place - former.place
             part.series.save(update_fields=["split_from", "split_after"])
     if former.part is None:
-        return
+        return later
     part = former.part
     pattern = series.pattern_of(part.head)
     at = _start_in(former, pattern, begins=part.place, number=former.place)
     if at is None:  # It ends before.
-        return
+        return later
     moved = series.move_occurrences(part.head, to=head, since=at, now=run.now)
     repeating.renew(run, moved)
     if part.place == former.place or next(recurrence.starts(pattern, before=at), None) is None:
         series.erase([part.head.pk, *Activity.every.filter(series=part.series).values_list("pk", flat=True)])
-        return
+        return later
     part.series.refresh_from_db()
     part.series.recurrence = list(recurrence.before_cut(pattern, at=at))
     part.series.save(update_fields=["recurrence"])
+    return later
+
+
+def changed_for_later(former: Former, here: Snapshot, google: Snapshot) -> tuple[dict[str, Any], list[str]]:
+    """
+    Return what Google changed from its part on that reaches a later part made here, and what was changed here as well.
+
+    That stays as it is here, and so does a time of its own that the later part was given.
+    """
+    patch: dict[str, Any] = {}
+    both = []
+    for name in ("subject", "location", "notes", "is_private", "show_as_free", "reminder"):
+        theirs, own = getattr(google, name), getattr(here, name)
+        if theirs in (getattr(former.base_google, name), own):
+            continue
+        if own == getattr(former.base_here, name):
+            patch[name] = theirs
+        else:
+            both.append(name)
+    unmoved = _when_divided(former.base_google, former.place)
+    if unmoved and isinstance(google.when, Repeating) and google.when.first != unmoved.first:
+        along = moved_along(unmoved, moved=google.when, part=here.when)
+        patch |= {"when": along} if along else {}
+        both += [] if along else ["when"]
+    people = (here.people | (google.people - former.base_google.people)) - (former.base_google.people - google.people)
+    if people != here.people:
+        patch["people"] = people
+    return patch, both
 
 
 def _start_in(former: Former, part: recurrence.Pattern, *, begins: int, number: int) -> datetime | None:
