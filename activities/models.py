@@ -97,6 +97,7 @@ class Series(models.Model):
     laid_out_until = models.DateTimeField(null=True, blank=True, db_index=True)  # … up to here; None: to the last one.
     # The series of which this is the later part, because a person has divided it here.
     split_from = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
+    split_after = models.PositiveIntegerField(default=0)  # How many of its occurrences come before, wherever both move.
     skipped = models.JSONField(default=list, blank=True)  # Original starts (ISO, UTC) that never become activities.
 
     class Meta:

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
@@ -438,23 +438,21 @@ def put_rule(activity: Activity, when: Repeating) -> None:
     activity.series, activity.is_series = row, True
 
 
-def lay_out_imported(run: Run, link: EventLink, head: Activity) -> None:
+def lay_out_imported(
+    run: Run, link: EventLink, head: Activity, *, part_of: EventLink | None, since: datetime | None
+) -> None:
     """
     Make the occurrences of a series that has just come in.
 
-    What is here already moves into it with its local work: the occurrences of the series from which Google split it
-    off, and those to which somebody was invited one by one.
+    What is here already moves into it with its local work: the occurrences, from `since` on, of the series from which
+    Google split it off (`part_of`), and those to which somebody was invited one by one.
     """
     assert head.series is not None
     _take_over_single_invitations(run, link, head)
-    for whole in split_from(run, link):
+    for whole in split_from(run, link) or filter(None, [part_of]):
         assert whole.activity is not None
-        since = head.series.first_start
-        cut = None if _PART.match(link.event_id) else _cut_in_google(run, whole)
-        if cut and cut.at < since <= cut.next:  # Its first occurrence was moved to a later day.
-            since = cut.at
-        moved = series.move_occurrences(whole.activity, to=head, since=since, now=run.now)
-        if cut:
+        moved = series.move_occurrences(whole.activity, to=head, since=since or head.series.first_start, now=run.now)
+        if cut_of(link) is None and _cut_in_google(run, whole):
             _let_times_follow(head, moved)
         renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
@@ -498,6 +496,14 @@ def split_from(run: Run, link: EventLink) -> list[EventLink]:
     wholes = EventLink.objects.filter(same, calendar=run.calendar, activity__is_series=True).exclude(pk=link.pk)
     before = [whole for whole in wholes.select_related("activity__series") if _begins(whole) < begins_event(run, link)]
     return sorted(before, key=_begins, reverse=True)
+
+
+def begin_in(run: Run, link: EventLink, whole: EventLink) -> datetime:
+    """Return with which occurrence of a series its later part begins in Google, wherever that was moved to."""
+    if at := cut_of(link):
+        return at
+    begins, cut = begins_event(run, link), _cut_in_google(run, whole)
+    return cut.at if cut and cut.at < begins <= cut.next else begins
 
 
 @dataclass(frozen=True)
@@ -576,6 +582,30 @@ def root_of(whole: EventLink) -> str:
     """Return the id from which the ids of a series' later parts in Google are made."""
     part = _PART.match(whole.event_id)
     return part["root"] if part else whole.event_id
+
+
+def parts_in_google(run: Run, whole: EventLink) -> list[EventLink]:
+    """Return the links to the later parts of a series, told by their ids, in their order; cancelled ones are none."""
+    found = EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=whole.google_calendar_id,
+        event_id__startswith=f"{root_of(whole)}_R",
+        event__recurringEventId__isnull=True,
+    ).exclude(event__status="cancelled")
+    parts = [(cut, link) for link in found if (cut := cut_of(link))]
+    return [link for _cut, link in sorted(parts, key=lambda part: part[0])]
+
+
+def cut_of(link: EventLink) -> datetime | None:
+    """Return the original start at which Google split off a later part, told by its id; None if it is none."""
+    part = _PART.match(link.event_id)
+    if part is None:
+        return None
+    text = part[2].removeprefix("_R")
+    try:
+        return datetime.strptime(text, "%Y%m%dT%H%M%S" if "T" in text else "%Y%m%d").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def _begins(whole: EventLink) -> datetime:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any
 
 from django.db.models import QuerySet
@@ -22,7 +23,7 @@ from sync.core.decide import Half, Presence
 from sync.core.mapping import EventFacts
 from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
-from sync.run import Run
+from sync.run import LookLater, Run
 from sync.store import Pair
 
 # What Google's event does not hold, and each occurrence has all the same.
@@ -33,14 +34,40 @@ OF_THE_HEAD = ("kind", "category", "priority", "owner_id", "reporter_id", "made_
 
 
 @dataclass(frozen=True)
+class Part:
+    """
+    A later part of a series, and how many occurrences of the whole come before it.
+
+    That is how parts are told apart that both sides made: the number stays, wherever part or whole were moved since.
+    """
+
+    head: Activity
+    place: int
+
+    @property
+    def series(self) -> Series:
+        assert self.head.series is not None
+        return self.head.series
+
+
+@dataclass(frozen=True)
 class Former:
     """The series from which Google split one off, locked, and what it holds by now."""
 
     head: Activity
-    link: EventLink
+    link: EventLink  # To the whole, of which the head may be a later part made here.
+    place: int  # How many occurrences of the whole come before the part that Google made.
+    since: datetime  # The occurrence of the whole with which that begins.
+    part: Part | None  # What was split off here, not sent yet, of which it is the end.
     here: Snapshot
     base_here: Snapshot
     base_google: Snapshot
+
+    @property
+    def whole_google(self) -> recurrence.Pattern | None:
+        """When the whole took place by what both sides last agreed on, None if that is not known."""
+        base = store.base_of(self.link.base_google)
+        return store.pattern_of(base.when) if base and isinstance(base.when, Repeating) else None
 
     @property
     def answers(self) -> Mapping[str, str]:
@@ -55,22 +82,58 @@ class Begin:
     content: dict[str, Any] = field(default_factory=dict)
     base_here: dict[str, Any] = field(default_factory=dict)
     base_google: dict[str, Any] = field(default_factory=dict)
+    is_moved_along: bool = False
 
 
 def former_of(run: Run, link: EventLink) -> Former | None:
-    """Return the series of which an event that comes in is a later part, None if it is none. Locks its head."""
-    whole = next(iter(repeating.split_from(run, link)), None)
-    if whole is None:
+    """
+    Return the series of which an event that comes in is a later part, None if it is none. Locks its head.
+
+    :raises LookLater: if another part of it has to come in first.
+    """
+    found = _divided_in_google(run, link)
+    if found is None:
+        if repeating.cut_of(link):
+            _let_go_first(run, link, None)
         return None
+    whole, since = found
+    to_come = _parts_to_come(run, whole)
+    if to_come:
+        _let_go_first(run, link, whole, since=since)
     head = store.load_activity(whole.activity_id, lock=True)
-    if part := _part_around(run, link, whole):  # What was changed here about it from there on is on its way as well.
-        head = store.load_activity(part.pk, lock=True)
+    place = _place_in_google(run, link, whole, since=since)
+    part = next((part for part in reversed(to_come) if part.place <= place), None)
+    if part:  # What was changed here about it from there on is on its way as well.
+        head = store.load_activity(part.head.pk, lock=True)
     addresses = store.addresses_of(person.profile_id for person in head.participants.all())
     here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
     # What a guest's copy last agreed on is older than what the Organizer's session has brought here since.
     agreed = EventLink.objects.filter(activity=head, calendar__account__profile=head.organizer_id).first() or whole
     base_here, base_google = store.base_of(agreed.base_here), store.base_of(agreed.base_google)
-    return Former(head, whole, here, base_here or here, base_google or here)
+    base_here, base_google = base_here or here, base_google or here
+    if part:  # It began as the whole went on from there.
+        when = _when_divided(base_here, part.place) or _when_begun(run, link, part, place=place, since=since)
+        base_here = replace(base_here, when=when or base_here.when)
+    if to_come:  # Where it was divided itself is none of its time.
+        undivided = _when_undivided(here, link=agreed, place=part.place if part else 0)
+        here = replace(here, when=undivided or here.when)
+    return Former(head, whole, place, since, part, here, base_here, base_google)
+
+
+def _when_divided(whole: Snapshot, place: int) -> Repeating | None:
+    """Return when the later part of a series takes place as long as nobody moves it; None if that is not known."""
+    if not isinstance(whole.when, Repeating):
+        return None
+    pattern = store.pattern_of(whole.when)
+    try:
+        at = next(islice(recurrence.starts(pattern), place, None), None)
+        if at is None:
+            return None
+        first = at_occurrence(whole, at).when
+        assert not isinstance(first, Repeating)
+        return Repeating(first, recurrence.from_cut(pattern, at=at))
+    except (recurrence.UnreadableRule, recurrence.UnableToMove):
+        return None
 
 
 def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
@@ -86,10 +149,9 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
         was_here, was_theirs = getattr(former.base_here, name), getattr(former.base_google, name)
         start.content[name] = theirs
         if name == "when":
-            is_whole = former.head.pk == former.link.activity_id
-            moved = moved_along(was_here, moved=here, part=theirs) if is_organizer and is_whole else None
+            moved = moved_along(was_here, moved=here, part=theirs) if is_organizer else None
             if moved:
-                start.content[name], start.base_here[name] = moved, theirs
+                start.content[name], start.base_here[name], start.is_moved_along = moved, theirs, True
             continue
         if name == "people":
             start.content[name] = (theirs | (here - was_here)) - (was_here - here)
@@ -102,20 +164,139 @@ def begin(former: Former, google: Snapshot, *, is_organizer: bool) -> Begin:
     return start
 
 
-def _parts_to_come(run: Run, whole: EventLink) -> list[Activity]:
-    """Return the heads of what was split off a series here and is not in Google yet, the earliest first."""
-    if whole.activity is None:
+def _when_begun(run: Run, link: EventLink, part: Part, *, place: int, since: datetime) -> Repeating | None:
+    """Return when a part made here took place at first, where Google's begins with the same occurrence, not moved."""
+    theirs = _when_in_google(run, link)
+    if theirs is None or part.place != place or series.original_of(store.pattern_of(theirs).first) != since:
+        return None
+    return theirs
+
+
+def _when_undivided(part: Snapshot, *, link: EventLink, place: int) -> Repeating | None:
+    """Return when a later part takes place as if it had not been divided again, None if that is not known."""
+    base = store.base_of(link.base_here)
+    if base is None or not isinstance(base.when, Repeating) or not isinstance(part.when, Repeating):
+        return None
+    whole = store.pattern_of(base.when)
+    try:
+        at = next(islice(recurrence.starts(whole), place, None), None)
+        found = recurrence.part_from(whole, at=at, like=store.pattern_of(part.when)) if at else None
+    except recurrence.UnreadableRule:
+        return None
+    return Repeating(part.when.first, found.lines) if found else None
+
+
+def _parts_to_come(run: Run, whole: EventLink) -> list[Part]:
+    """Return what was split off a series here, also off such a part, and is not in Google yet, the earliest first."""
+    if whole.activity is None or whole.activity.series_id is None:
         return []
-    parts = Activity.every.present().filter(series__split_from=whole.activity.series_id, is_series=True)
-    parts = parts.exclude(links__calendar=run.calendar, links__state__in=EventLink.HOLDING)
-    return list(parts.select_related("series").order_by("series__first_start"))
+    sent = EventLink.objects.filter(calendar=run.calendar, state__in=EventLink.HOLDING, activity__isnull=False)
+    places, former, found = {whole.activity.series_id: 0}, [whole.activity.series_id], []
+    while former:
+        parts = Activity.every.filter(series__split_from__in=former, is_series=True).select_related("series")
+        former = []
+        for head in parts.exclude(pk__in=sent.values("activity")).exclude(series__in=places):
+            assert head.series is not None
+            assert head.series.split_from_id is not None
+            places[head.series.pk] = places[head.series.split_from_id] + head.series.split_after
+            former.append(head.series.pk)
+            found.append(Part(head, places[head.series.pk]))
+    return sorted((part for part in found if part.head.deleted_at is None), key=lambda part: part.place)
 
 
-def _part_around(run: Run, link: EventLink, whole: EventLink) -> Activity | None:
-    """Return what was split off here, not sent yet, of which Google's later part is the end (R15)."""
-    begins = repeating.begins_event(run, link)
-    around = [part for part in _parts_to_come(run, whole) if part.series and part.series.first_start <= begins]
-    return around[-1] if around else None
+def _divided_in_google(run: Run, link: EventLink) -> tuple[EventLink, datetime] | None:
+    """
+    Return of which series an event is a later part, and with which of its occurrences it begins; None if of none.
+
+    The part has an id made from that. Google gives it an unrelated one where it was given another start right away;
+    so it is told by its rule, where the same series was divided here as well.
+    """
+    whole = next(iter(repeating.split_from(run, link)), None)
+    if whole is not None:
+        return whole, repeating.begin_in(run, link, whole)
+    when = _when_in_google(run, link)
+    if link.activity_id is not None or when is None or not mapping.facts_of(link.event).is_own:
+        return None
+    divided_here = Series.objects.filter(split_from__isnull=False).values("split_from")
+    wholes = EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=link.google_calendar_id,
+        state=EventLink.State.LINKED,
+        activity__is_series=True,
+        activity__series__in=divided_here,
+    ).exclude(event__status="cancelled")
+    for whole in wholes.select_related("activity__series").order_by("id"):
+        since = _cut_in_google_for(run, whole, link)
+        if since and _parts_to_come(run, whole):
+            return whole, since
+    return None
+
+
+def _cut_in_google_for(run: Run, whole: EventLink, link: EventLink) -> datetime | None:
+    """Return where a series was cut in Google if, but for another start, it goes on there like this event."""
+    base, part = store.base_of(whole.base_google), _when_in_google(run, link)
+    if base is None or part is None or not isinstance(base.when, Repeating):
+        return None
+    pattern, is_cut_too = store.pattern_of(base.when), bool(repeating.parts_in_google(run, link))
+    earlier = 0
+    try:
+        for former in [whole, *_coming(repeating.parts_in_google(run, whole))]:
+            left = _when_in_google(run, former)
+            if left is None or recurrence.is_endless(store.pattern_of(left)):
+                return None
+            earlier += sum(1 for _ in recurrence.starts(store.pattern_of(left)))
+            at = next(islice(recurrence.starts(pattern), earlier, None), None)
+            if at is None:
+                return None
+            if recurrence.goes_on(pattern, at=at, part=store.pattern_of(part), is_cut_too=is_cut_too):
+                return at
+    except recurrence.UnreadableRule:
+        pass
+    return None
+
+
+def _coming(links: Iterable[EventLink]) -> list[EventLink]:
+    """Return the links whose events are to come in still."""
+    return [link for link in links if link.activity_id is None and link.state == EventLink.State.SEEN]
+
+
+def _when_in_google(run: Run, link: EventLink) -> Repeating | None:
+    """Return when a series takes place in Google, None if it is none there or cannot be read."""
+    if link.event.get("status") == "cancelled":
+        return None
+    try:
+        when = mapping.when_of(link.event, default_zone=run.default_zone)
+    except mapping.UnreadableEvent:
+        return None
+    return when if isinstance(when, Repeating) else None
+
+
+def _place_in_google(run: Run, link: EventLink, whole: EventLink, *, since: datetime) -> int:
+    """
+    Return how many occurrences of a series come before a part that Google made.
+
+    What lies between them in Google, other parts that have not come in yet, are occurrences of the whole as well.
+    """
+    former, place = whole, 0
+    for part in _coming(repeating.parts_in_google(run, whole)):
+        at, begin = repeating.cut_of(part), repeating.cut_of(former)
+        if at and (begin is None or at > begin) and at < since:
+            place += _starts_before(run, former, at)
+            former = part
+    return place + _starts_before(run, former, since)
+
+
+def _starts_before(run: Run, link: EventLink, at: datetime) -> int:
+    """Return how many occurrences a series had in Google before it was cut there."""
+    base, now = store.base_of(link.base_google), _when_in_google(run, link)
+    was = store.pattern_of(base.when) if base and isinstance(base.when, Repeating) else None
+    try:
+        if now and (was is None or not recurrence.happens_at(was, at)):  # It was moved before it was cut.
+            left = store.pattern_of(now)
+            return sum(1 for _ in recurrence.starts(left, before=at if recurrence.is_endless(left) else None))
+        return sum(1 for _ in recurrence.starts(was, before=at)) if was else 0
+    except recurrence.UnreadableRule:
+        return 0
 
 
 def is_divided_in_google_too(run: Run, activity: Activity) -> bool:
@@ -123,53 +304,116 @@ def is_divided_in_google_too(run: Run, activity: Activity) -> bool:
     whole = link_before_the_split(run, activity)
     if whole is None:
         return False
-    coming = EventLink.objects.filter(
-        calendar=run.calendar,
-        event_id__startswith=f"{repeating.root_of(whole)}_R",
-        event__recurrence__isnull=False,
-        state=EventLink.State.SEEN,
-        is_marked=True,
-    )
-    return coming.exclude(event__status="cancelled").exists()
+    coming = _series_to_come(run)
+    if coming.filter(event_id__startswith=f"{repeating.root_of(whole)}_R").exists():
+        return True
+    return any(found[0] == whole for link in coming if (found := _divided_in_google(run, link)))
 
 
-def cut_parts_here(run: Run, link: EventLink, head: Activity) -> None:
+def _series_to_come(run: Run) -> QuerySet[EventLink]:
+    coming = EventLink.objects.filter(calendar=run.calendar, state=EventLink.State.SEEN, is_marked=True, activity=None)
+    coming = coming.filter(event__recurrence__isnull=False)
+    return coming.exclude(event__status="cancelled")
+
+
+def _let_go_first(run: Run, link: EventLink, whole: EventLink | None, *, since: datetime | None = None) -> None:
+    """
+    Let other parts of the same series come in first, where only that tells whose parts they are.
+
+    :raises LookLater: if there are any.
+    """
+    root = repeating.root_of(link)
+    for other in _series_to_come(run).exclude(pk=link.pk):
+        if whole is None and other.event_id == root and _divided_in_google(run, other):
+            raise LookLater
+        if whole and since and repeating.cut_of(other) is None:
+            found = _divided_in_google(run, other)
+            if found and found[0] == whole and found[1] > since:
+                raise LookLater
+
+
+def cut_parts_here(run: Run, former: Former, head: Activity) -> list[Part]:
     """
     Let what was split off here, and not sent yet, end where Google's part begins; its occurrences go there.
 
-    Nothing is left of one that begins there as well.
+    Nothing is left of one that begins there as well. What begins later is split off Google's part from now on, and
+    returned.
     """
-    for whole in repeating.split_from(run, link)[:1]:
-        part = _part_around(run, link, whole)
-        if part is None or part.series is None or head.series is None:
-            return
-        at = repeating.begins_event(run, link)
-        pattern = series.pattern_of(part)
-        moved = series.move_occurrences(part, to=head, since=at, now=run.now)
-        repeating.renew(run, moved)
-        at = next(recurrence.starts(pattern, after=series.begin_of_day(at, head=part)), at)
-        if next(recurrence.starts(pattern, before=at), None) is None:
-            series.erase([part.pk, *Activity.every.filter(series=part.series).values_list("pk", flat=True)])
-            return
-        part.series.refresh_from_db()
-        part.series.recurrence = list(recurrence.before_cut(pattern, at=at))
-        part.series.save(update_fields=["recurrence"])
+    assert head.series is not None
+    later = [part for part in _parts_to_come(run, former.link) if part.place > former.place]
+    within = {part.series.pk for part in later}
+    for part in later:
+        if part.series.split_from_id not in within:
+            part.series.split_from, part.series.split_after = head.series, part.place - former.place
+            part.series.save(update_fields=["split_from", "split_after"])
+    if former.part is None:
+        return later
+    part = former.part
+    pattern = series.pattern_of(part.head)
+    at = _start_in(former, pattern, begins=part.place, number=former.place)
+    if at is None:  # It ends before.
+        return later
+    moved = series.move_occurrences(part.head, to=head, since=at, now=run.now)
+    repeating.renew(run, moved)
+    if part.place == former.place or next(recurrence.starts(pattern, before=at), None) is None:
+        series.erase([part.head.pk, *Activity.every.filter(series=part.series).values_list("pk", flat=True)])
+        return later
+    part.series.refresh_from_db()
+    part.series.recurrence = list(recurrence.before_cut(pattern, at=at))
+    part.series.save(update_fields=["recurrence"])
+    return later
 
 
-def part_within(run: Run, link: EventLink, former: Former, when: When) -> tuple[Series, Repeating] | None:
+def changed_for_later(former: Former, here: Snapshot, google: Snapshot) -> tuple[dict[str, Any], list[str]]:
     """
-    Return what was split off here, not sent yet, that begins within Google's part, and when that one takes place then.
+    Return what Google changed from its part on that reaches a later part made here, and what was changed here as well.
+
+    That stays as it is here, and so does a time of its own that the later part was given.
+    """
+    patch: dict[str, Any] = {}
+    both = []
+    for name in ("subject", "location", "notes", "is_private", "show_as_free", "reminder"):
+        theirs, own = getattr(google, name), getattr(here, name)
+        if theirs in (getattr(former.base_google, name), own):
+            continue
+        if own == getattr(former.base_here, name):
+            patch[name] = theirs
+        else:
+            both.append(name)
+    unmoved = _when_divided(former.base_google, former.place)
+    if unmoved and isinstance(google.when, Repeating) and google.when.first != unmoved.first:
+        along = moved_along(unmoved, moved=google.when, part=here.when)
+        patch |= {"when": along} if along else {}
+        both += [] if along else ["when"]
+    people = (here.people | (google.people - former.base_google.people)) - (former.base_google.people - google.people)
+    if people != here.people:
+        patch["people"] = people
+    return patch, both
+
+
+def _start_in(former: Former, part: recurrence.Pattern, *, begins: int, number: int) -> datetime | None:
+    """Return which start of a part, that began with one occurrence of the whole, another one of the whole is."""
+    whole = former.whole_google
+    if whole is None:
+        return next(islice(recurrence.starts(part), number - begins, None), None)
+    return recurrence.start_in_part(part, whole=whole, begins=begins, number=number)
+
+
+def until_next_part(run: Run, former: Former, when: When) -> Repeating | None:
+    """
+    Return when Google's part takes place up to what was split off here behind its begin, and is not sent yet.
 
     None if there is none.
     """
-    if not isinstance(when, Repeating) or former.head.pk != former.link.activity_id:
+    if not isinstance(when, Repeating):
         return None
     pattern = store.pattern_of(when)
     for part in _parts_to_come(run, former.link):
-        at = series.original_of(series.pattern_of(part).first)
-        is_within = next(recurrence.starts(pattern, before=at), None) and recurrence.happens_at(pattern, at)
-        if is_within and part.series:
-            return part.series, Repeating(when.first, recurrence.before_cut(pattern, at=at))
+        if part.place > former.place:
+            at = _start_in(former, pattern, begins=former.place, number=part.place)
+            if at is None or next(recurrence.starts(pattern, before=at), None) is None:
+                return None
+            return Repeating(when.first, recurrence.before_cut(pattern, at=at))
     return None
 
 
@@ -205,7 +449,7 @@ def take_over_people(
 
 def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, start: Begin) -> None:
     """Keep the time to which the series was moved here before Google split it, where it gave way (R11)."""
-    if not _was_moved_here(former) or "when" in start.base_here:
+    if former.here.when == former.base_here.when or start.is_moved_along:
         return
     run.note(
         SyncOutcome.Action.REPLACED,
@@ -218,22 +462,6 @@ def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, st
         google=snapshots.dump_when(google.when),
         kept=SyncOutcome.Direction.GOOGLE,
     )
-
-
-def _was_moved_here(former: Former) -> bool:
-    """Whether somebody chose other times here; a part that only begins later takes place when the whole did."""
-    now, base = former.here.when, former.base_here.when
-    is_part = former.head.pk != former.link.activity_id
-    if not (is_part and isinstance(now, Repeating) and isinstance(base, Repeating)):
-        return now != base
-    whole, begins = store.pattern_of(base), series.original_of(store.pattern_of(now).first)
-    if now.first != at_occurrence(former.base_here, begins).when:
-        return True
-    try:
-        unmoved = replace(store.pattern_of(now), lines=recurrence.from_cut(whole, at=begins))
-        return now.lines != unmoved.lines and not recurrence.is_cut(unmoved, part=store.pattern_of(now))
-    except (recurrence.UnreadableRule, recurrence.UnableToMove):
-        return True
 
 
 # --- Split here --------------------------------------------------------------------------------------------------
@@ -259,10 +487,12 @@ def event_before_the_split(run: Run, activity: Activity) -> Mapping[str, Any]:
 def link_before_the_split(run: Run, activity: Activity) -> EventLink | None:
     """Return this account's link to the series from which this one was split here, None unless both sides have it."""
     former = activity.series.split_from if activity.is_series and activity.series else None
-    if former is None:
-        return None
-    links = EventLink.objects.filter(calendar=run.calendar, activity__series=former, activity__is_series=True)
-    return links.filter(state=EventLink.State.LINKED).exclude(event__status="cancelled").first()
+    while former is not None:
+        links = EventLink.objects.filter(calendar=run.calendar, activity__series=former, activity__is_series=True)
+        if links.filter(state__in=EventLink.HOLDING).exists():
+            return links.filter(state=EventLink.State.LINKED).exclude(event__status="cancelled").first()
+        former = former.split_from
+    return None
 
 
 def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair]:
@@ -306,9 +536,12 @@ def _with_bases(link: EventLink, occurrence: Activity, whole: EventLink, *, of_p
 def waits_for_its_part(run: Run, link: EventLink, whole: EventLink) -> bool:
     """Whether an occurrence changed in Google was split off here, and its part is on its way: that takes it along."""
     original = mapping.facts_of(link.event).original_start
-    parts = Activity.every.filter(series__split_from=whole.series_id, is_series=True)
-    parts = parts.filter(series__occurrences__original_start=original)
-    return any(_is_missing(run, part) for part in parts.distinct())
+    parts = [part.head for part in _parts_to_come(run, whole)]
+    return any(
+        Activity.every.filter(series=part.series, original_start=original, is_series=False).exists()
+        and _is_missing(run, part)
+        for part in parts
+    )
 
 
 def moved_with_the_whole(run: Run, activity: Activity) -> Repeating | None:
@@ -338,7 +571,7 @@ def look_at_parts(run: Run, pair: Pair) -> None:
     """Let what is decided about a series know of the parts into which either side divided it."""
     if pair.activity.is_series and pair.here.has_edited("when"):
         both = when_of_both(pair.here, pair.google)
-        goes_on_here, goes_on_there = _goes_on_here(pair), _goes_on_there(run, pair)
+        goes_on_here, goes_on_there = _goes_on_here(run, pair), _goes_on_there(run, pair)
         until_cut = cut_as_the_other_side(pair.here, pair.google) if both is None else None
         if until_cut and not (goes_on_here or goes_on_there):
             until_cut = None  # It just ends earlier: nothing of it goes on elsewhere.
@@ -377,9 +610,15 @@ def _goes_on_there(run: Run, pair: Pair) -> bool:
     return parts.exclude(pk=pair.link.pk).exclude(event__status="cancelled").exists()
 
 
-def _goes_on_here(pair: Pair) -> bool:
-    """Whether a series was divided here, where what was cut off is a series of its own."""
-    return Activity.every.present().filter(series__split_from=pair.activity.series_id, is_series=True).exists()
+def _goes_on_here(run: Run, pair: Pair) -> bool:
+    """
+    Whether a series was divided here, where what was cut off is a series of its own.
+
+    That may be the end of a part by now that Google has divided as well.
+    """
+    parts = repeating.parts_in_google(run, pair.link)
+    former = [pair.activity.series_id, *(part.activity.series_id for part in parts if part.activity)]
+    return Activity.every.present().filter(series__split_from__in=former, is_series=True).exists()
 
 
 def _links_beside_an_insert(run: Run, part: Activity) -> QuerySet[EventLink]:

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from activities import series
-from activities.models import Activity, FieldChange, Participant, Series
+from activities.models import Activity, FieldChange, Participant
 from sync import repeating, splitting, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
@@ -57,7 +57,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
     with run.transaction():
-        current, start, within = _locked(link), splitting.Begin(), None
+        current, start, later = _locked(link), splitting.Begin(), list[splitting.Part]()
         former = splitting.former_of(run, link)
         activity = Activity(
             kind=Activity.Kind.TASK,
@@ -75,8 +75,8 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if former:
             start = splitting.begin(former, content, is_organizer=organizer == run.me.pk)
             people = start.content["people"]
-            if within := splitting.part_within(run, link, former, content.when):
-                start.content["when"], start.base_here["when"] = within[1], content.when
+            if until := splitting.until_next_part(run, former, start.content["when"]):
+                start.content["when"], start.base_here["when"] = until, content.when
             _put_content(activity, start.content)
             for name in splitting.OF_THE_HEAD:
                 setattr(activity, name, getattr(former.head, name))
@@ -91,10 +91,9 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if placed.shares_meeting:
             _claim_meeting(facts, activity)
         if activity.is_series:
-            splitting.cut_parts_here(run, link, activity)
-            repeating.lay_out_imported(run, link, activity)
-            if former and within:  # It is this part's from now on.
-                Series.objects.filter(pk=within[0].pk).update(split_from=activity.series)
+            later = splitting.cut_parts_here(run, former, activity) if former else []
+            part_of, since = (former.link, former.since) if former else (None, None)
+            repeating.lay_out_imported(run, link, activity, part_of=part_of, since=since)
         if former:
             series.copy_changes(former.head, to=activity)
         else:
@@ -115,9 +114,49 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         run.note(SyncOutcome.Action.ADDED, rule=rule, reason=words, item=activity.subject, link=current)
         _journal_unknown_zone(run, current, activity.subject)
         if former:
+            for part in later:
+                _carry_on(run, former, part.head.pk, content, whole=activity)
             splitting.journal_time(run, former, current, content, start)
             EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Something may be on its way still.
     return former is None
+
+
+def _carry_on(run: Run, former: splitting.Former, activity_id: int, google: Snapshot, *, whole: Activity) -> None:
+    """Let what Google changed from its part on reach a later part made here, which has not been sent yet (R15)."""
+    with repeating.followed(run, activity_id):
+        activity = store.load_activity(activity_id, lock=True)
+        here = store.snapshot_here(activity, addresses=_invitable(activity), organizer=activity.organizer_id)
+        patch, both = splitting.changed_for_later(former, here, google)
+        _put_content(activity, patch)
+        activity.save()
+        people = Participant.objects.filter(activity=activity)
+        if "reminder" in patch:
+            people.filter(profile=activity.organizer_id).update(reminder_minutes=patch["reminder"])
+        if "people" in patch:
+            staying = {activity.organizer_id, activity.owner_id}
+            people.filter(profile__in=here.people - patch["people"] - staying).delete()
+            added = Participant.objects.filter(activity=whole, profile__in=patch["people"] - here.people)
+            Participant.objects.bulk_create(
+                [series.same_person(person, activity.pk) for person in added], ignore_conflicts=True
+            )
+        values = {name: [snapshots.dump_value(getattr(one, name)) for one in (here, google)] for name in patch}
+        FieldChange.objects.bulk_create(
+            FieldChange(activity=activity, field=name, before=old, after=new, origin="google", at=timezone.now())
+            for name, (old, new) in values.items()
+        )
+        for name in both:
+            run.note(
+                SyncOutcome.Action.REPLACED,
+                rule="R15",
+                reason="Both sides divided the series and changed this; the later part keeps what it was given here.",
+                item=activity.subject,
+                activity_id=activity.pk,
+                field=name,
+                here=snapshots.dump_value(getattr(here, name)),
+                google=snapshots.dump_value(getattr(google, name)),
+                kept=SyncOutcome.Direction.HERE,
+                is_resolved=True,
+            )
 
 
 def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:

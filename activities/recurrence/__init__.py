@@ -9,7 +9,15 @@ python-dateutil expands rules as well, but begins at the first start each time a
 a day that never comes; whoever may send us an invitation could keep a worker busy with it. Tests compare with it.
 """
 
-from activities.recurrence.comparing import counterpart, cut_and_moved, is_cut, part_moved_along
+from activities.recurrence.comparing import (
+    counterpart,
+    cut_and_moved,
+    goes_on,
+    is_cut,
+    part_from,
+    part_moved_along,
+    start_in_part,
+)
 from activities.recurrence.cutting import before_cut, from_cut
 from activities.recurrence.expansion import check, happens_at, instance_suffix, is_endless, last_start, starts
 from activities.recurrence.form import Repetition, lines_of, repetition_of
@@ -27,6 +35,7 @@ __all__ = [
     "counterpart",
     "cut_and_moved",
     "from_cut",
+    "goes_on",
     "happens_at",
     "in_words",
     "instance_suffix",
@@ -35,7 +44,9 @@ __all__ = [
     "last_start",
     "lines_of",
     "moved",
+    "part_from",
     "part_moved_along",
     "repetition_of",
+    "start_in_part",
     "starts",
 ]

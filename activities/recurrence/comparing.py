@@ -9,6 +9,7 @@ from functools import lru_cache
 from itertools import islice, zip_longest
 
 from activities.recurrence.clock import as_much_later
+from activities.recurrence.cutting import from_cut
 from activities.recurrence.expansion import happens_at, last_start, starts
 from activities.recurrence.lines import Series, read
 from activities.recurrence.moving import moved
@@ -106,6 +107,74 @@ def part_moved_along(whole: Pattern, *, moved_whole: Pattern, part: Pattern) -> 
     except UnableToMove:
         return None
     return Pattern(first, moved_whole.time_zone, lines)
+
+
+def goes_on(whole: Pattern, *, at: datetime, part: Pattern, is_cut_too: bool) -> bool:
+    """
+    Return whether a series repeats as another one would from one of its occurrences on, wherever it was moved.
+
+    :param is_cut_too: it ends earlier itself.
+    :raises UnreadableRule:
+    """
+    try:
+        rest = _as_divided(whole, at=at)
+        if not is_cut_too:
+            return tuple(rest.lines) == tuple(part.lines) or _was_moved(rest, part)
+        lines = moved(rest, first=part.first, time_zone=part.time_zone)
+        return is_cut(replace(part, lines=lines), part=part)
+    except UnableToMove:
+        return False
+
+
+def part_from(whole: Pattern, *, at: datetime, like: Pattern) -> Pattern | None:
+    """
+    Return a later part of a series as if nobody had divided it again: it begins when `like`, that part by now, does.
+
+    None if that repeats otherwise by now.
+
+    :raises UnreadableRule:
+    """
+    try:
+        lines = moved(_as_divided(whole, at=at), first=like.first, time_zone=like.time_zone)
+    except UnableToMove:
+        return None
+    unmoved = replace(like, lines=lines)
+    is_same = read(unmoved).meaning == read(like).meaning or is_cut(unmoved, part=like)
+    return unmoved if is_same else None
+
+
+def _as_divided(whole: Pattern, *, at: datetime) -> Pattern:
+    """:raises UnableToMove:"""
+    first = at if isinstance(whole.first, datetime) else at.date()
+    return replace(whole, first=first, lines=from_cut(whole, at=at))
+
+
+def start_in_part(part: Pattern, *, whole: Pattern, begins: int, number: int) -> datetime | None:
+    """
+    Return which start of a later part is, or follows, an occurrence of the series from which it was divided.
+
+    Occurrences are counted from 0: `begins` is the one of the whole with which the part began, wherever it was moved
+    since, and `number` the one asked for. None: the part ends before.
+
+    :raises UnreadableRule:
+    """
+    originals = list(islice(starts(whole), number + 1))
+    past = number - begins
+    found = list(islice(starts(part), past + 1))
+    if number >= len(originals) or _is_part_as_divided(part, whole=whole, at=originals[begins], most=past + 1):
+        return found[past] if past < len(found) else None
+    day = read(part).clock  # It repeats otherwise by now: what happens on that day or later comes after the cut.
+    return next(starts(part, after=day.at_midnight(day.local(originals[number]).date())), None)
+
+
+def _is_part_as_divided(part: Pattern, *, whole: Pattern, at: datetime, most: int) -> bool:
+    """Whether a part still repeats as when it was divided there, at whatever time; it may end earlier."""
+    try:
+        lines = moved(_as_divided(whole, at=at), first=part.first, time_zone=part.time_zone)
+        expected = islice(starts(replace(part, lines=lines)), most)
+    except UnableToMove:
+        return False
+    return all(one == other for one, other in zip(starts(part), expected, strict=False))
 
 
 def _was_moved(whole: Pattern, moved_whole: Pattern) -> bool:

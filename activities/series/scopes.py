@@ -81,7 +81,8 @@ def split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activi
     """
     series, pattern, before = series_of(head), pattern_of(head), services.field_values(head)
     try:
-        if next(recurrence.starts(pattern, before=at), None) is None:
+        earlier = sum(1 for _ in recurrence.starts(pattern, before=at))
+        if not earlier:
             return head
         if reason := _why_not_divisible(head, by=by):
             raise UnableToChange(reason)
@@ -95,6 +96,7 @@ def split(head: Activity, *, at: datetime, by: Profile, now: datetime) -> Activi
         laid_out_from=series.laid_out_from,
         laid_out_until=series.laid_out_until,
         split_from=series,
+        split_after=earlier,
         skipped=[original.isoformat() for original in skipped_in(series) if original >= at],
     )
     new_head = head_like(head, series=part)

@@ -230,7 +230,7 @@ def test_what_was_changed_in_google_waits_with_its_series_for_a_persons_word(goo
     ("ours", "theirs", "expected"),
     [
         pytest.param(THIRD, "2027-03-29", ["", "", "Hall", "Retro, Hall", "Retro, Hall"], id="here-first"),
-        pytest.param("2027-03-29", THIRD, ["", "", "Retro", "Hall", "Hall"], id="in-google-first"),
+        pytest.param("2027-03-29", THIRD, ["", "", "Retro", "Retro, Hall", "Retro, Hall"], id="in-google-first"),
         pytest.param(THIRD, THIRD, ["", "", "Retro, Hall", "Retro, Hall", "Retro, Hall"], id="at-the-same-one"),
     ],
 )

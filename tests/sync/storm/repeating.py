@@ -11,10 +11,9 @@ from django.utils import timezone
 from activities import series, services
 from activities.models import Activity, Series
 from google_emulator.errors import ApiError
-from sync.models import EventLink
 from tests.google import sync_tag
 from tests.sync.storm.dice import Dice
-from tests.sync.storm.world import CONNECTED, GUEST, World
+from tests.sync.storm.world import GUEST, World
 
 # Short ones: a long series is tested elsewhere, and here each occurrence costs time.
 RULES = ("RRULE:FREQ=WEEKLY;COUNT=3", "RRULE:FREQ=DAILY;COUNT=4", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=3")
@@ -50,7 +49,7 @@ def make_there(world: World, name: str, dice: Dice) -> None:
 
 def edit_here(world: World, name: str, dice: Dice) -> None:
     if occurrence := _occurrence(world, name, dice):
-        scope, field = _scope(world, dice), dice.of(["subject", "location", "start", "notes", "lines"])
+        scope, field = dice.of(SCOPES), dice.of(["subject", "location", "start", "notes", "lines"])
         values: dict[str, Any] = {field: world.word()}
         if field == "start":
             values = {"start": occurrence.start + timedelta(minutes=dice.of([15, 60, 24 * 60]))}
@@ -63,14 +62,14 @@ def edit_here(world: World, name: str, dice: Dice) -> None:
 
 def cancel_here(world: World, name: str, dice: Dice) -> None:
     if occurrence := _occurrence(world, name, dice):
-        scope, status = _scope(world, dice), "not_started" if occurrence.status == "canceled" else "canceled"
+        scope, status = dice.of(SCOPES), "not_started" if occurrence.status == "canceled" else "canceled"
         world.attempt(f"{name} sets {scope} of {occurrence} here to {status}", series.set_status,
                       activity=occurrence, scope=scope, by=world.profile(name), status=status)  # fmt: skip
 
 
 def delete_here(world: World, name: str, dice: Dice) -> None:
     if occurrence := _occurrence(world, name, dice):
-        scope = _scope(world, dice)
+        scope = dice.of(SCOPES)
         world.attempt(f"{name} deletes {scope} of {occurrence} here", series.delete,
                       activity=occurrence, scope=scope, by=world.profile(name))  # fmt: skip
 
@@ -87,7 +86,7 @@ def repeat_here(world: World, name: str, dice: Dice) -> None:
 
 def edit_there(world: World, name: str, dice: Dice) -> None:
     if event := _instance(world, name, dice):
-        scope, field = _scope(world, dice), dice.of(["summary", "location", "start", "description"])
+        scope, field = dice.of(SCOPES), dice.of(["summary", "location", "start", "description"])
         patch: dict[str, Any] = {field: world.word()}
         if field == "start":
             patch = {side: _later(event[side], minutes=15) for side in ("start", "end")}
@@ -97,7 +96,7 @@ def edit_there(world: World, name: str, dice: Dice) -> None:
 
 def delete_there(world: World, name: str, dice: Dice) -> None:
     if event := _instance(world, name, dice):
-        scope = _scope(world, dice)
+        scope = dice.of(SCOPES)
         _act(world, name, f"deletes {scope} of {event['summary']} at {event['start']} in Google",
              lambda person: person.delete(event["id"], notify=False, scope=scope))  # fmt: skip
 
@@ -106,24 +105,6 @@ ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
     make_here, make_there, edit_here, edit_there, edit_here, edit_there, cancel_here, delete_here, delete_there,
     repeat_here,
 )  # fmt: skip
-
-
-def _scope(world: World, dice: Dice) -> str:
-    """
-    Choose what is meant. Nobody divides a series again before everybody's sessions have seen that it was divided.
-
-    What becomes of a series that both sides divide at once is tested case by case (tests/sync/test_series_at_once.py).
-    """
-    scope = dice.of(SCOPES)
-    return "all" if scope == "following" and _is_division_on_its_way(world) else scope
-
-
-def _is_division_on_its_way(world: World) -> bool:
-    parts = Activity.every.present().filter(is_series=True, series__split_from__isnull=False)
-    linked = set(EventLink.objects.filter(state=EventLink.State.LINKED).values_list("event_id", flat=True))
-    events = [event for name in CONNECTED for event in world.google.person(world.email(name)).events()]
-    is_unseen = any("recurrence" in event and event["id"] not in linked for event in events)
-    return is_unseen or parts.exclude(links__state=EventLink.State.LINKED).exists()
 
 
 def _occurrence(world: World, name: str, dice: Dice) -> Activity | None:
