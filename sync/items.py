@@ -467,7 +467,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
     to_here: Mapping[str, Any] = {}
     settle: dict[str, Any] = {}
     noted: list[tuple[str, core.Action, dict[str, Any]]] = []
-    if pair.standing.is_when_held:
+    if pair.standing.is_when_held and not pair.standing.unmet:
         settle["reason"] = ("R15", "Its later part has to be in Google before this one can end there.")
     for action in actions:
         match action:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import F, Min, QuerySet
 
 from activities import recurrence, series
 from activities.models import Activity, Participant, Series
@@ -28,6 +28,9 @@ from sync.store import Pair
 
 # What Google's event does not hold, and each occurrence has all the same.
 OF_THE_HEAD = ("kind", "category", "priority", "owner_id", "reporter_id", "made_in_google", "show_in_calendar")
+
+
+IN_GOOGLE = (EventLink.State.LINKED, EventLink.State.FROZEN)
 
 
 # --- Split in Google ---------------------------------------------------------------------------------------------
@@ -495,6 +498,15 @@ def link_before_the_split(run: Run, activity: Activity) -> EventLink | None:
     return None
 
 
+def look_at_the_whole(run: Run, part: Activity) -> None:
+    """Let the series have its turn from which a part was split off that is in Google now: there it ends before it."""
+    assert part.series is not None
+    whole = EventLink.objects.filter(
+        calendar=run.calendar, activity__series=part.series.split_from_id, activity__is_series=True
+    )
+    whole.filter(is_marked=False).update(is_marked=True, mark=F("mark") + 1)
+
+
 def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair]:
     """
     Yield what was changed in Google meanwhile about occurrences that were split off here, with what they are now.
@@ -583,7 +595,26 @@ def look_at_parts(run: Run, pair: Pair) -> None:
             when_of_both=both or until_cut,
             is_when_cut=until_cut is not None or is_end_lost,
             is_when_held=_is_part_missing(run, pair.activity.series_id),
+            owed_when=_until_first_part(run, pair) if pair.standing.unmet else None,
         )
+
+
+def _until_first_part(run: Run, pair: Pair) -> Repeating | None:
+    """Return when a series takes place in Google up to the first part of it that went out from here; None without."""
+    base, now = pair.google.base, pair.google.now.when
+    if base is None or not isinstance(base.when, Repeating) or not isinstance(now, Repeating):
+        return None
+    out = EventLink.objects.filter(calendar=run.calendar, state__in=IN_GOOGLE, activity__is_series=True)
+    parts = Series.objects.filter(split_from=pair.activity.series_id, split_after__gt=0, pk__in=out.values("series"))
+    place = parts.aggregate(first=Min("split_after"))["first"]
+    if place is None:
+        return None
+    pattern = store.pattern_of(now)
+    try:
+        at = recurrence.start_in_part(pattern, whole=store.pattern_of(base.when), begins=0, number=place)
+        return Repeating(now.first, recurrence.before_cut(pattern, at=at)) if at else None
+    except (recurrence.UnreadableRule, recurrence.UnableToMove):
+        return None
 
 
 def _is_part_missing(run: Run, series_id: int | None) -> bool:

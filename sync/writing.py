@@ -475,6 +475,7 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
             rule, words = ("R13", "Added by a session that was cut off.")
         elif activity.is_series and activity.series and activity.series.split_from_id:
             rule, words = ("R15", PART_OF_OURS)
+            splitting.look_at_the_whole(run, activity)
         run.note(
             SyncOutcome.Action.ADDED,
             rule=rule,

@@ -75,6 +75,9 @@ class Standing:
     when_of_both: When | None = None  # Of a series that one side cut short and the other moved: both together (R15).
     is_when_cut: bool = False  # Of these, the change of how all of it repeats holds for the part before only (R15).
     is_when_held: bool = False  # The time waits: what was split off here is not in Google yet (R15).
+    owed_when: When | None = (
+        None  # Of a series out of the selection: up to the part that went out (R15).
+    )
     answer: Answer = field(default_factory=Answer)
 
 
@@ -177,7 +180,7 @@ def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
     if not standing.is_organizer:
         return answers
     if standing.unmet:
-        return [*answers, *_freeze(standing)]
+        return [*answers, *_end_before_its_part(google, standing), *_freeze(standing)]
     if standing.is_frozen:
         return [Reread("R4", "It qualifies again, so the event is read afresh.")]
     if here.presence is not Presence.PRESENT:
@@ -294,6 +297,14 @@ def _freeze(standing: Standing) -> list[Action]:
     if standing.unmet is None or standing.is_frozen:
         return []
     return [Freeze(standing.unmet.rule, standing.unmet.text)]
+
+
+def _end_before_its_part(google: Half, standing: Standing) -> list[Action]:
+    """R15: what a later part has as an event of its own, the earlier one lacks, whatever else waits (R4)."""
+    if standing.owed_when in (None, google.now.when) or standing.why_read_only:
+        return []
+    reason = "Its later part is an event of its own by now, so this one ends before it."
+    return [UpdateInGoogle("R15", reason, {"when": standing.owed_when})]
 
 
 def _has_content_to_send(here: Half, standing: Standing) -> bool:

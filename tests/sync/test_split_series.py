@@ -11,9 +11,9 @@ from accounts.models import Profile
 from activities import series, services
 from activities.models import Activity, Series
 from google_emulator import Emulator
-from sync.models import SyncedCalendar, SyncOutcome
+from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
-from tests.google import synchronize
+from tests.google import sync_tag, synchronize
 from tests.sync.helpers import assert_quiet
 from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
     ANNA,
@@ -255,3 +255,37 @@ def test_a_series_of_somebody_elsewhere_is_not_split_here(google, boris, boriss)
     assert Series.objects.count() == 1
     assert {event["summary"] for event in there(google, MARIA)} == {"Stand-up"}
     assert [event["location"] for event in there(google, MARIA)] == ["Hall"] * 5
+
+
+@pytest.mark.rule("R15", "R4")
+@pytest.mark.parametrize("is_frozen_before", [False, True], ids=["after", "before"])
+def test_a_series_that_leaves_the_selection_ends_all_the_same_where_its_part_begins(
+    google,
+    anna,  # noqa: F811
+    annas,
+    is_frozen_before,
+):
+    head = make_here(anna)
+    synchronize(annas)
+    tag = sync_tag(anna)
+    if is_frozen_before:
+        services.remove_tag(activity=occurrence("2027-03-08"), tag=tag, by=anna)
+        synchronize(annas)
+    split_here(anna)
+    if is_frozen_before:
+        services.add_tag(activity=occurrence(THIRD), tag=tag, by=anna)
+    else:
+        services.remove_tag(activity=occurrence("2027-03-08"), tag=tag, by=anna)
+
+    settle(annas)
+
+    assert EventLink.objects.get(activity=head).state == "frozen"
+    starts = [event["start"]["dateTime"] for event in there(google)]
+    assert len(starts) == len(set(starts)) == 5
+    assert_quiet(google, annas)
+    services.add_tag(activity=occurrence("2027-03-08"), tag=tag, by=anna)
+    settle(annas)
+    assert EventLink.objects.get(activity=head).state == "linked"
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert_same(google, anna)
+    assert_quiet(google, annas)
