@@ -391,9 +391,13 @@ def _link(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
     link.save()
 
 
-def as_exception(link: EventLink, occurrence: Activity, whole: EventLink) -> None:
-    """Let a link, not saved, belong to an occurrence; what its series agreed on about it is the base."""
-    original = occurrence.original_start
+def as_exception(link: EventLink, occurrence: Activity, whole: EventLink, *, original: datetime | None = None) -> None:
+    """
+    Let a link, not saved, belong to an occurrence; what its series agreed on about it is the base.
+
+    `original` says which one of the series it is, if by now it is one of another series.
+    """
+    original = original or occurrence.original_start
     assert original is not None
     if link.event.get("status") == "cancelled":  # Google says little more than its id; whose it was, the series tells.
         kept = ("organizer", "creator", "attendees", "iCalUID", "eventType")

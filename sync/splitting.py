@@ -191,16 +191,20 @@ def _when_undivided(part: Snapshot, *, link: EventLink, place: int) -> Repeating
 
 def _parts_to_come(run: Run, whole: EventLink) -> list[Part]:
     """Return what was split off a series here, also off such a part, and is not in Google yet, the earliest first."""
-    if whole.activity is None or whole.activity.series_id is None:
-        return []
     sent = EventLink.objects.filter(calendar=run.calendar, state__in=EventLink.HOLDING, activity__isnull=False)
-    places, former, found = {whole.activity.series_id: 0}, [whole.activity.series_id], []
+    return _parts_of(whole.series_id, but=sent)
+
+
+def _parts_of(whole: int | None, *, but: QuerySet[EventLink]) -> list[Part]:
+    """Return what was split off a series here, and off that in turn, leaving out what these links have."""
+    places, former, found = {whole: 0}, [whole], []
     while former:
         parts = Activity.every.filter(series__split_from__in=former, is_series=True).select_related("series")
         former = []
-        for head in parts.exclude(pk__in=sent.values("activity")).exclude(series__in=places):
+        for head in parts.exclude(pk__in=but.values("activity")):
             assert head.series is not None
-            assert head.series.split_from_id is not None
+            if head.series.pk in places:
+                continue
             places[head.series.pk] = places[head.series.split_from_id] + head.series.split_after
             former.append(head.series.pk)
             found.append(Part(head, places[head.series.pk]))
@@ -507,13 +511,23 @@ def look_at_the_whole(run: Run, part: Activity) -> None:
     whole.filter(is_marked=False).update(is_marked=True, mark=F("mark") + 1)
 
 
-def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair]:
+def parts_along(run: Run, activity: Activity, whole: EventLink) -> list[Part]:
+    """Return a part that is to be sent, and what was split off that in turn, which has the whole from it alone."""
+    sent = EventLink.objects.filter(calendar=run.calendar, state__in=EventLink.HOLDING, activity__isnull=False)
+    place, former = 0, activity.series
+    while former is not None and former.pk != whole.series_id:
+        place, former = place + former.split_after, former.split_from
+    behind = [Part(part.head, place + part.place) for part in _parts_of(activity.series_id, but=sent)]
+    return [Part(activity, place), *behind]
+
+
+def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
     """
     Yield what was changed in Google meanwhile about occurrences that were split off here, with what they are now.
 
     What was changed here about all of them is no change of one. What both sides had agreed on about one stays so.
     """
-    head = store.load_activity(activity.pk)
+    head = store.load_activity(part.head.pk)
     addresses = store.addresses_of(person.profile_id for person in head.participants.all())
     here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
     found = EventLink.objects.filter(
@@ -521,19 +535,22 @@ def pairs_along(run: Run, activity: Activity, whole: EventLink) -> Iterator[Pair
     )
     for link in found.order_by("id"):
         original = mapping.facts_of(link.event).original_start
-        occurrence = Activity.every.filter(series=activity.series, original_start=original).first()
-        if original and occurrence and not occurrence.is_series:
-            _with_bases(link, occurrence, whole, of_part=at_occurrence(here, original))
+        occurrence = _occurrence_of(part, whole, original)
+        if original and occurrence and occurrence.original_start:
+            of_part = at_occurrence(here, occurrence.original_start)
+            _with_bases(link, occurrence, whole, original=original, of_part=of_part)
             try:
                 yield store.load_pair(run, link)
             except mapping.UnreadableEvent:
                 continue
 
 
-def _with_bases(link: EventLink, occurrence: Activity, whole: EventLink, *, of_part: Snapshot) -> None:
+def _with_bases(
+    link: EventLink, occurrence: Activity, whole: EventLink, *, original: datetime, of_part: Snapshot
+) -> None:
     """Let a link, not saved, have the bases of an occurrence: its own where it had any, else what its series says."""
     own_here, own_google = link.base_here, link.base_google
-    repeating.as_exception(link, occurrence, whole)
+    repeating.as_exception(link, occurrence, whole, original=original)
     of_whole, own = store.base_of(link.base_here), store.base_of(own_here)
     link.state, presence = EventLink.State.LINKED, Presence.PRESENT
     if own and own_here and own_google:
@@ -548,25 +565,37 @@ def _with_bases(link: EventLink, occurrence: Activity, whole: EventLink, *, of_p
 def waits_for_its_part(run: Run, link: EventLink, whole: EventLink) -> bool:
     """Whether an occurrence changed in Google was split off here, and its part is on its way: that takes it along."""
     original = mapping.facts_of(link.event).original_start
-    parts = [part.head for part in _parts_to_come(run, whole)]
-    return any(
-        Activity.every.filter(series=part.series, original_start=original, is_series=False).exists()
-        and _is_missing(run, part)
-        for part in parts
-    )
+    parts = _parts_of(whole.series_id, but=EventLink.objects.none())
+    return any(_occurrence_of(part, whole, original) and _is_missing(run, part.head) for part in parts)
 
 
-def moved_with_the_whole(run: Run, activity: Activity) -> Repeating | None:
+def _occurrence_of(part: Part, whole: EventLink, original: datetime | None) -> Activity | None:
+    """Return what an occurrence of the whole is in a later part, wherever that was moved; None if it is not in it."""
+    base = store.base_of(whole.base_google)
+    if original is None or base is None or not isinstance(base.when, Repeating):
+        return None
+    pattern = store.pattern_of(base.when)
+    try:
+        number = sum(1 for _ in recurrence.starts(pattern, before=original))
+        if number < part.place or not recurrence.happens_at(pattern, original):
+            return None
+        now = series.pattern_of(part.head)
+        at = recurrence.start_in_part(now, whole=pattern, begins=part.place, number=number)
+    except recurrence.UnreadableRule:
+        return None
+    return Activity.every.filter(series=part.series, original_start=at, is_series=False).first() if at else None
+
+
+def moved_with_the_whole(run: Run, activity: Activity, whole: EventLink) -> Repeating | None:
     """
     Return when a part takes place that was split off here while all of the series was moved in Google: as much later.
 
     None if it was not, or if the part was given a time of its own.
     """
-    link = link_before_the_split(run, activity)
-    base = store.base_of(link.base_google) if link else None
-    if link is None or base is None:
+    base = store.base_of(whole.base_google)
+    if base is None:
         return None
-    now = mapping.when_of(link.event, default_zone=run.default_zone)
+    now = mapping.when_of(whole.event, default_zone=run.default_zone)
     return moved_along(base.when, moved=now, part=store.when_here(activity))
 
 

@@ -289,12 +289,21 @@ def take_along(run: Run, *, activity_id: int) -> None:
     """
     with run.transaction():
         activity = store.load_activity(activity_id, lock=True)
-        if whole := splitting.link_before_the_split(run, activity):
-            for pair in splitting.pairs_along(run, activity, whole):
+        whole = splitting.link_before_the_split(run, activity)
+        parts = splitting.parts_along(run, activity, whole) if whole else []
+        for part in parts:
+            assert whole is not None
+            for pair in splitting.pairs_along(run, part, whole):
                 _take_exception_along(run, pair)
+    for part in parts:
+        assert whole is not None
+        _move_along(run, part.head.pk, whole)
+
+
+def _move_along(run: Run, activity_id: int, whole: EventLink) -> None:
     with run.transaction(), repeating.followed(run, activity_id):
         activity = store.load_activity(activity_id, lock=True)
-        when = splitting.moved_with_the_whole(run, activity)
+        when = splitting.moved_with_the_whole(run, activity, whole)
         if when is None:
             return
         before = store.when_here(activity)

@@ -75,9 +75,7 @@ class Standing:
     when_of_both: When | None = None  # Of a series that one side cut short and the other moved: both together (R15).
     is_when_cut: bool = False  # Of these, the change of how all of it repeats holds for the part before only (R15).
     is_when_held: bool = False  # The time waits: what was split off here is not in Google yet (R15).
-    owed_when: When | None = (
-        None  # Of a series out of the selection: up to the part that went out (R15).
-    )
+    owed_when: When | None = None  # Of a series out of the selection: up to the part that went out (R15).
     answer: Answer = field(default_factory=Answer)
 
 

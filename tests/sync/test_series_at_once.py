@@ -18,11 +18,13 @@ from tests.google import synchronize, timed
 from tests.sync.helpers import assert_quiet, change, tagged
 from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
     ANNA,
+    BORIS,
     ZONE,
     anna,
     assert_same,
     at,
     begins,
+    boris,
     instance,
     make_here,
     make_there,
@@ -254,6 +256,169 @@ def test_a_series_divided_on_both_sides_has_each_occurrence_once(google, anna, a
     assert_quiet(google, annas)
 
 
+# Each cut: the day on which it begins, and what is changed from there on; no value is the time of day.
+SECOND, FOURTH, FIFTH = "2027-03-15", "2027-03-29", "2027-04-05"
+
+
+def divide_here(by, *cuts):
+    for day, value in cuts:
+        row = Activity.objects.filter(start__gte=at(day, "00:00")).order_by("start").first()
+        times = {"start": at(day, "12:00"), "due": at(day, "13:00")}
+        values = {"location": value} if value else times
+        series.edit(activity=row, scope="following", by=by, now=timezone.now(), **values)
+
+
+def divide_there(google, *cuts):
+    for day, value in cuts:
+        events = sorted(google.person(ANNA).events(expand=True), key=begins)
+        event = next(event for event in events if begins(event) >= at(day, "00:00"))
+        values = {"summary": value} if value else timed(f"{day}T14:00:00", f"{day}T15:00:00", ZONE)
+        google.person(ANNA).edit(event["id"], values, scope="following")
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize(
+    ("ours", "theirs", "expected"),
+    [
+        pytest.param([(THIRD, "")], [(THIRD, "Retro")], "10, 10, 12 Retro, 12 Retro, 12 Retro", id="ours-at-noon"),
+        pytest.param([(THIRD, "")], [(FOURTH, "Retro")], "10, 10, 12, 12 Retro, 12 Retro", id="ours-at-noon-first"),
+        pytest.param(
+            [(FOURTH, "")], [(THIRD, "Retro")], "10, 10, 10 Retro, 12 Retro, 12 Retro", id="ours-at-noon-within-theirs"
+        ),
+        pytest.param([(THIRD, "Hall")], [(THIRD, "")], "10, 10, 14 Hall, 14 Hall, 14 Hall", id="theirs-at-two"),
+        pytest.param([(FOURTH, "Hall")], [(THIRD, "")], "10, 10, 14, 14 Hall, 14 Hall", id="theirs-at-two-first"),
+        pytest.param([(THIRD, "Hall")], [(FOURTH, "")], "10, 10, 10 Hall, 14 Hall, 14 Hall", id="theirs-within-ours"),
+        pytest.param(
+            [(THIRD, "Hall"), (FOURTH, "Gym")], [(FIFTH, "Retro")],
+            "10, 10, 10 Hall, 10 Gym, 10 Retro Gym", id="ours-twice",
+        ),
+        pytest.param(
+            [(FOURTH, "Gym"), (THIRD, "Hall")], [(THIRD, "Retro")],
+            "10, 10, 10 Retro Hall, 10 Retro Gym, 10 Retro Gym", id="ours-twice-from-behind",
+        ),
+        pytest.param(
+            [(THIRD, ""), (FOURTH, "Gym")], [(THIRD, "Retro")],
+            "10, 10, 12 Retro, 12 Retro Gym, 12 Retro Gym", id="ours-at-noon-and-divided-again",
+        ),
+        pytest.param(
+            [(THIRD, "Hall"), (FOURTH, "")], [(SECOND, "Retro"), (FIFTH, "Board")],
+            "10, 10 Retro, 10 Retro Hall, 12 Retro Hall, 10 Board Hall", id="both-twice",
+        ),
+        pytest.param(
+            [(THIRD, "Hall")], [(SECOND, "Retro"), (FOURTH, "")],
+            "10, 10 Retro, 10 Retro Hall, 14 Retro Hall, 14 Retro Hall", id="theirs-twice-then-at-two",
+        ),
+        pytest.param(
+            [(THIRD, "Hall")], [(SECOND, ""), (FOURTH, "Retro")],
+            "10, 14, 10 Hall, 14 Retro Hall, 14 Retro Hall", id="theirs-at-two-then-divided-again",
+        ),
+    ],
+)  # fmt: skip
+def test_parts_made_on_both_sides_are_told_by_the_occurrence_of_the_whole(google, anna, annas, ours, theirs, expected):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, *ours)
+    divide_there(google, *theirs)
+    settle(annas)
+
+    found = ", ".join(
+        " ".join([str(row.start.astimezone(ZoneInfo(ZONE)).hour), row.subject, row.location]).replace("Stand-up", "")
+        for row in Activity.objects.order_by("start")
+    )
+    assert " ".join(found.split()).replace(" ,", ",") == expected
+    assert_nothing_doubled(google)
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize(("ours", "theirs"), [(THIRD, THIRD), (FOURTH, THIRD), (THIRD, FOURTH)])
+def test_of_two_times_given_to_parts_on_both_sides_one_is_in_the_journal(google, anna, annas, ours, theirs):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, (ours, ""))
+    divide_there(google, (theirs, ""))
+    settle(annas)
+
+    both = [(row.here["begins"]["start"][11:13], row.google["begins"]["start"][11:13]) for row in given_way("when")]
+    # In UTC: noon and two o'clock, before and after the clocks go forward.
+    assert ("11", "13") in both or ("10", "13") in both or ("11", "12") in both or ("10", "12") in both
+    assert_nothing_doubled(google)
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_a_time_that_ends_where_google_divides_its_own_part_again_is_in_the_journal(google, anna, annas):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, (FOURTH, ""))
+    divide_there(google, (SECOND, "Retro"), (FIFTH, "Board"))
+    settle(annas)
+
+    assert [row.start.astimezone(ZoneInfo(ZONE)).hour for row in Activity.objects.order_by("start")] == [
+        10,
+        10,
+        10,
+        12,
+        10,
+    ]
+    assert [row.here["begins"]["start"] for row in given_way("when")] == ["2027-03-29T10:00:00+00:00"]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_both_sides_gave_a_later_part_made_here_is_in_the_journal(google, anna, annas):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, (FOURTH, "Hall"))
+    google.person(ANNA).edit(instance(google, THIRD)["id"], {"location": "Garden"}, scope="following")
+    settle(annas)
+
+    assert [row.location for row in Activity.objects.order_by("start")] == ["", "", "Garden", "Hall", "Hall"]
+    assert [(row.here, row.google, row.kept) for row in given_way("location")] == [("Hall", "Garden", "here")]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R7")
+def test_whom_google_invites_from_its_part_on_takes_part_in_a_later_one_made_here(google, anna, annas, boris):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, (FOURTH, "Hall"))
+    google.person(ANNA).edit(instance(google, THIRD)["id"], {"attendees": [{"email": BORIS}]}, scope="following")
+    settle(annas)
+
+    rows = Activity.objects.order_by("start")
+    assert [row.participants.filter(profile=boris).exists() for row in rows] == [False, False, True, True, True]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15")
+def test_work_on_an_occurrence_stays_with_it_when_both_sides_divide(google, anna, annas):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+    for day in (THIRD, FIFTH):
+        services.edit(activity=occurrence(day), by=anna, now=timezone.now(), priority="high")
+    worked_on = [occurrence(day).pk for day in (THIRD, FIFTH)]
+
+    divide_here(anna, (FOURTH, ""))
+    divide_there(google, (THIRD, ""))
+    settle(annas)
+
+    rows = list(Activity.objects.order_by("start"))
+    assert [rows[2].pk, rows[4].pk] == worked_on
+    assert [row.priority for row in rows] == ["medium", "medium", "high", "medium", "high"]
+    assert_same(google, anna)
+
+
 # --- Divided here, one occurrence of the later part changed in Google -------------------------------------------------
 
 
@@ -315,7 +480,6 @@ def test_an_exception_waits_for_its_series_that_was_moved_in_this_moment(google,
 # --- Divided on one side, repeating otherwise on the other ---------------------------------------------------------
 
 OTHERWISE = [["RRULE:FREQ=WEEKLY;COUNT=7"], ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"]]
-FOURTH = "2027-03-29"
 INSERT = {"method": "POST", "path": r"/events$"}
 
 
@@ -382,6 +546,44 @@ def test_an_end_from_google_that_our_cut_makes_void_is_in_the_journal(google, an
 
 
 # --- What Google changed about one occurrence that was divided off here --------------------------------------------
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize(
+    "cuts",
+    [pytest.param([(THIRD, "")], id="moved"), pytest.param([(THIRD, "Hall"), (FOURTH, "")], id="twice-and-moved")],
+)
+def test_what_google_changed_about_one_comes_along_to_another_time(google, anna, annas, cuts):  # noqa: F811
+    make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, *cuts)
+    google.person(ANNA).edit(instance(google, FIFTH)["id"], {"summary": "Board"})
+    google.person(ANNA).delete(instance(google, FOURTH)["id"])
+    settle(annas)
+
+    last = Activity.objects.order_by("start").last()
+    assert (last.subject, last.start.astimezone(ZoneInfo(ZONE)).hour) == ("Board", 12)
+    assert FOURTH not in days_there(google)
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert_nothing_doubled(google)
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_a_series_divided_twice_here_moves_as_a_whole_with_google(google, anna, annas):  # noqa: F811
+    master = make_there(google)
+    synchronize(annas)
+
+    divide_here(anna, (THIRD, "Hall"), (FOURTH, "Gym"))
+    google.person(ANNA).edit(master["id"], timed("2027-03-08T14:00:00", "2027-03-08T14:45:00", ZONE))
+    settle(annas)
+
+    assert {row.start.astimezone(ZoneInfo(ZONE)).hour for row in Activity.objects.all()} == {14}
+    assert_nothing_doubled(google)
+    assert_same(google, anna)
+    assert_quiet(google, annas)
 
 
 @pytest.mark.rule("R15", "R11")

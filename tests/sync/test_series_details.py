@@ -368,13 +368,20 @@ def test_who_divides_on_both_sides_has_moved_nothing(google, anna, annas):
 
 
 @pytest.mark.rule("R15", "R11")
-def test_where_google_divides_too_the_time_chosen_here_for_the_part_is_in_the_journal(google, anna, annas):
+def test_where_google_divides_too_the_part_takes_place_at_the_time_chosen_here(google, anna, annas):
     make_there(google)
     synchronize(annas)
     split_here(anna, start=at(THIRD, "12:00"), due=at(THIRD, "13:00"))
     split_there(google)
     settle(annas)
-    assert [(rule, field) for rule, field, _here, _google in replaced()] == [("R15", "when")]
+    found = [(event["summary"], datetime.fromisoformat(event["start"]["dateTime"])) for event in there(google)]
+    assert found == [
+        ("Stand-up", at("2027-03-08")),
+        ("Stand-up", at("2027-03-15")),
+        *(("Retro", at(day, "12:00")) for day in (THIRD, "2027-03-29", "2027-04-05")),
+    ]
+    assert replaced() == []
+    assert_quiet(google, annas)
 
 
 FOURTH = "2027-03-29"
