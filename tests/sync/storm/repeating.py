@@ -52,8 +52,10 @@ def edit_here(world: World, name: str, dice: Dice) -> None:
         scope, field = dice.of(SCOPES), dice.of(["subject", "location", "start", "notes", "lines"])
         values: dict[str, Any] = {field: world.word()}
         if field == "start":
-            values = {"start": occurrence.start + timedelta(minutes=dice.of([15, 60, 24 * 60]))}
+            values = {"start": occurrence.start + timedelta(minutes=dice.of([15, 60, 25 * 60]))}
         elif field == "lines":
+            if Activity.every.filter(is_series=True, subject=occurrence.subject).count() > 1:
+                return  # The earlier part of a series would go on beside its later one, because somebody wants that.
             values = {"lines": [dice.of(RULES)]}
             scope = "all" if scope == "this" else scope
         world.attempt(f"{name} edits {scope} of {occurrence} at {occurrence.start} here: {values}", series.edit,
