@@ -596,7 +596,9 @@ def erase(ids: Iterable[int]) -> int:
         skip(series, originals=[original for original in gone if original])
     gone_ids = list(rows.filter(is_series=False).values_list("pk", flat=True))
     _erase(gone_ids)
-    alone = rows.filter(is_series=True).exclude(series__in=Activity.every.filter(is_series=False).values("series"))
+    alone = rows.filter(is_series=True).exclude(
+        Exists(Activity.every.filter(series=OuterRef("series"), is_series=False))  # No `IN`: it knows no NULL.
+    )
     head_ids = list(alone.values_list("pk", flat=True))
     _erase(head_ids)
     Series.objects.filter(pk__in=series_ids).exclude(Exists(Activity.every.filter(series=OuterRef("pk")))).delete()

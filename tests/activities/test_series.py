@@ -821,6 +821,17 @@ def test_after_30_days_a_deleted_series_is_gone_altogether(anna):
     assert not Series.objects.exists()
 
 
+def test_a_series_is_erased_whole_beside_activities_that_do_not_repeat(anna):
+    services.create(by=anna, subject="Once", start=MONDAY_NINE, due=MONDAY_NINE + timedelta(minutes=30), now=NOW)
+    head = make_series(anna, "RRULE:FREQ=DAILY;COUNT=3")
+    rows = Activity.every.filter(series=head.series)
+
+    assert series.erase(list(rows.values_list("pk", flat=True))) == 4
+
+    assert not rows.exists()
+    assert not Series.objects.exists()
+
+
 @pytest.mark.rule("R14")
 def test_an_occurrence_erased_after_30_days_is_not_laid_out_again(anna):
     head = make_series(anna, "RRULE:FREQ=WEEKLY;COUNT=3")
