@@ -138,6 +138,9 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
     occurrence = Activity.every.filter(series=head.series, original_start=original).first()
     if occurrence is None and not facts.is_cancelled:
         occurrence = _lay_out_one(run, head, link, original)
+    if occurrence is None and whole.state == State.FROZEN:
+        _unmark(link)  # What Google did to its series is not here yet: it has its turn when that flows again (R4).
+        return True
     if occurrence is None:
         with run.transaction():
             _journal_what_is_dropped(run, link, whole, head)
@@ -299,7 +302,7 @@ def mark_all_that_deviates(run: Run) -> None:
         assert whole.activity.series is not None
         with run.transaction():  # The window may begin earlier than it did.
             series.lay_out(whole.activity.series, after=run.window.start, now=run.now)
-        _look_at_exceptions(run, whole)
+        look_at_exceptions(run, whole)
         mark_what_deviates(run, whole.activity)
 
 
@@ -461,7 +464,7 @@ def lay_out_imported(
         renew(run, moved)
     series.skip(head.series, originals=_left_out(run, link))
     series.lay_out(head.series, after=run.window.start, now=run.now)
-    _look_at_exceptions(run, link)
+    look_at_exceptions(run, link)
 
 
 def lay_out_joined(run: Run, link: EventLink, head: Activity) -> None:
@@ -473,7 +476,7 @@ def lay_out_joined(run: Run, link: EventLink, head: Activity) -> None:
         head.series.skipped = [text for text in head.series.skipped if text in left_out]
         head.series.save(update_fields=["skipped"])
     series.lay_out(head.series, after=run.window.start, now=run.now)
-    _look_at_exceptions(run, link)
+    look_at_exceptions(run, link)
 
 
 def _left_out(run: Run, link: EventLink) -> list[datetime]:
@@ -642,7 +645,7 @@ def _take_over_single_invitations(run: Run, link: EventLink, head: Activity) -> 
         EventLink.objects.filter(activity=single.activity_id).update(series=head.series)
 
 
-def _look_at_exceptions(run: Run, link: EventLink) -> None:
+def look_at_exceptions(run: Run, link: EventLink) -> None:
     """Occurrences that Google has shown before their series came in get their turn."""
     EventLink.objects.filter(
         calendar=run.calendar, event__recurringEventId=link.event_id, state=State.SEEN, is_marked=False

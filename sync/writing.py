@@ -600,6 +600,8 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
         values["base_here"] = {**base, "presence": Presence.PRESENT.value}  # Both sides hold it again.
     if not EventLink.objects.filter(pk=pair.link.pk, activity=pair.activity).update(**values):
         raise ChangedHere  # Another item of this session has let go of it.
+    if pair.activity.is_series:
+        repeating.look_at_exceptions(run, pair.link)
 
 
 def take_back_decline(link: EventLink) -> None:

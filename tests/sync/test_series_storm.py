@@ -15,7 +15,7 @@ from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
-from tests.google import connect, synchronize, timed
+from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, change
 from tests.sync.test_repeating import (
     ANNA,
@@ -233,3 +233,23 @@ def from_another_thread(work: Callable[[], None]) -> None:
         work()
     finally:
         connection.close()
+
+
+@pytest.mark.rule("R4", "R15")
+def test_what_google_did_to_an_occurrence_while_its_series_was_frozen_comes_with_the_thaw(google, anna, annas):
+    event = make_there(google)
+    synchronize(annas)
+    services.remove_tag(activity=occurrence("2027-03-08"), tag=sync_tag(anna), by=anna)
+    google.person(ANNA).edit(event["id"], MOVED, scope="all")
+    moved = google.person(ANNA).events(expand=True)[2]
+    google.person(ANNA).edit(moved["id"], {"location": "Garden"})
+    synchronize(annas)
+
+    services.add_tag(activity=occurrence("2027-03-08"), tag=sync_tag(anna), by=anna)
+    for _round in range(2):
+        synchronize(annas)
+
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert [row.location for row in Activity.objects.order_by("start")] == ["", "", "Garden", "", ""]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
