@@ -263,6 +263,9 @@ def _bring_once(run: Run, link: EventLink) -> Step:
     if _hands_over_to_somebody_else(pair, run):
         _hand_over(run, pair.activity, pair.organized)
         return False
+    if not pair.activity.is_series and store.is_superseded(link):
+        writing.release(run, link)
+        return False
     splitting.look_at_parts(run, pair)
     actions = core.decide(pair.here, pair.google, pair.standing)
     if _is_elsewhere(run, link):  # Nothing is asked of, or said to, a calendar that is not synchronized any more.

@@ -649,6 +649,20 @@ def _is_by(organizer: int | None, change: FieldChange | None) -> bool:
     return change is not None and change.origin == FieldChange.Origin.PERSON and change.by_id == organizer
 
 
+def is_superseded(link: EventLink) -> bool:
+    """
+    Whether an activity has another event by now, made anew in somebody's calendar, and this one is there again (R14).
+
+    Who took it out of Google's bin has two events, which are two activities.
+    """
+    if link.event.get("recurringEventId") or link.event.get("status") == "cancelled":
+        return False
+    newer = EventLink.objects.filter(
+        activity=link.activity_id, incarnation__gt=link.incarnation, state__in=EventLink.HOLDING
+    )
+    return newer.exclude(event_id=link.event_id).exclude(event__status="cancelled").exists()
+
+
 def _other_copies_live(link: EventLink) -> bool:
     """Whether somebody else's copy is known not to be cancelled, through an account that still tells us (R14)."""
     telling = EventLink.objects.filter(calendar__account__status=ExternalAccount.Status.CONNECTED)

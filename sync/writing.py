@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from activities import series
@@ -169,8 +169,7 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         own = EventLink.objects.filter(calendar=run.calendar, activity=activity)
         former = own.filter(state=EventLink.State.DETACHED)
         former.filter(event__status="cancelled").delete()  # Its event is gone; the meeting returned as this one.
-        # Somebody brought the former one back as well: it is looked at as any other event.
-        former.update(activity=None, series=None, state=EventLink.State.SEEN, is_marked=True, mark=F("mark") + 1)
+        _release(former)  # Somebody brought the former one back as well.
         if own.exists():
             raise ChangedHere
         meet(run, activity, facts, joins=True)
@@ -191,6 +190,16 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
             repeating.mark_what_deviates(run, activity)
         run.count("added", Here)
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
+
+
+def release(run: Run, link: EventLink) -> None:
+    """Let go of the event that was an activity's before it was made anew: it is looked at as any other event (R14)."""
+    with run.transaction():
+        _release(EventLink.objects.filter(pk=link.pk))
+
+
+def _release(links: QuerySet[EventLink]) -> None:
+    links.update(activity=None, series=None, state=EventLink.State.SEEN, is_marked=True, mark=F("mark") + 1)
 
 
 def move_link(run: Run, former: EventLink, *, to: EventLink) -> None:

@@ -341,3 +341,31 @@ def test_the_guard_does_not_ask_about_what_a_person_has_just_canceled(google, an
 
     assert (session.status, counts(session)) == ("succeeded", {"removed_in_google": 6})
     assert google.person("anna@northfold.example").events() == []
+
+
+@pytest.mark.rule("R14", "R9")
+def test_an_event_taken_out_of_the_bin_after_it_was_made_anew_is_another_activity_for_everybody(
+    google, anna, annas, boris, boriss
+):
+    annas_page = google.person("anna@northfold.example")
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    activity = only_activity()
+    change(activity, anna, subject="Review of the quarter")
+    annas_page.delete(event["id"])
+    synchronize(annas)
+    annas_page.restore(event["id"])
+    annas_page.edit(event["id"], {"summary": "The former one"})
+
+    for calendar in (boriss, annas, boriss, annas):
+        assert synchronize(calendar).status == "succeeded"
+
+    assert fresh(activity).subject == "Review of the quarter"
+    assert sorted(Activity.objects.values_list("subject", flat=True)) == ["Review of the quarter", "The former one"]
+    assert sorted(one["summary"] for one in annas_page.events()) == ["Review of the quarter", "The former one"]
+    for link in EventLink.objects.exclude(activity=None).select_related("activity"):
+        assert link.event["summary"] == link.activity.subject
+    assert EventLink.objects.exclude(activity=None).count() == 4
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
