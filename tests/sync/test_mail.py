@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import Profile
 from activities import services
 from activities.models import Activity
-from sync.models import EventLink
+from sync import set_up
+from sync.models import EventLink, SyncSettings
 from tests.google import synchronize
 from tests.sync.helpers import (
     change,
@@ -52,6 +53,28 @@ def test_a_first_synchronization_tells_nobody(google, anna, annas, boris):
 
     assert google.person("boris@northfold.example").events()
     assert not google.mail.all()
+
+
+@pytest.mark.rule("R17")
+def test_what_comes_out_because_synchronize_from_was_moved_tells_nobody(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    settings = SyncSettings.objects.get(profile=anna)
+    settings.sync_from = date(2099, 1, 1)
+    set_up.save(settings=settings, account=annas.account, changed={"sync_from"}, now=timezone.now())
+    synchronize(annas)
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    assert not google.person("boris@northfold.example").events()
+
+    settings.sync_from = timezone.localdate()
+    set_up.save(settings=settings, account=annas.account, changed={"sync_from"}, now=timezone.now())
+    synchronize(annas)
+    assert google.person("boris@northfold.example").events()
+    assert not google.mail.all()
+
+    change(activity, anna, location="Room 9")  # From now on it is like any other.
+    synchronize(annas)
+    assert google.mail.all(to="boris@northfold.example")
 
 
 @pytest.mark.rule("R17")
