@@ -342,6 +342,8 @@ def _take_exception_along(run: Run, pair: Pair) -> None:
         pair.link.base_here = {**(pair.link.base_here or {}), "presence": Presence.PRESENT.value}
         pair = store.load_pair(run, pair.link)
         _apply_along(run, pair, decide(pair.here, pair.google, pair.standing))
+    if not pair.facts.is_cancelled:  # Who answered there to this one alone has answered to it here (R10).
+        _write_others_answers(run, store.load_activity(pair.activity.pk), pair.facts, pair.profiles, pair)
     _keep_taken_along(run, pair)
 
 

@@ -22,6 +22,7 @@ from tests.sync.test_repeating import (
     BORIS,
     MONDAY,
     ZONE,
+    answers,
     assert_same,
     at,
     begins,
@@ -106,6 +107,26 @@ def test_exceptions_made_in_google_are_carried_over_when_the_series_is_divided_h
     assert occurrence("2027-04-05").start == at("2027-04-06", "15:00")
     assert occurrence("2027-03-22").location == "Garden"
     assert_same(google, anna)
+
+
+@pytest.mark.rule("R15", "R10")
+@pytest.mark.parametrize("first", ["organizer", "guest"])
+def test_an_answer_to_one_occurrence_comes_along_when_the_series_is_divided_here(
+    google, anna, annas, boris, boriss, shared, first
+):
+    google.person(BORIS).respond(instance(google, "2027-03-29", person=BORIS)["id"], "declined")
+    series.edit(activity=occurrence("2027-03-15"), scope="following", by=anna, now=timezone.now(), subject="Retro")
+
+    everybody(*((annas, boriss) if first == "organizer" else (boriss, annas)), rounds=3)
+
+    rows = Activity.objects.order_by("start")
+    here = [row.participants.get(profile=boris).response for row in rows]
+    assert here == ["needs_action", "needs_action", "needs_action", "declined", "needs_action"]
+    expected = ["needsAction", "needsAction", "needsAction", "declined", "needsAction"]
+    assert (answers(google, ANNA), answers(google, BORIS)) == (expected, expected)
+    assert_same(google, anna)
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
 
 
 @pytest.mark.rule("R15", "R14")
