@@ -541,17 +541,23 @@ def cut_in_the_same_moment(run: Run, link: EventLink) -> list[EventLink]:
     )
     found = []
     for whole in wholes.exclude(pk=link.pk).select_related("activity__series"):
-        theirs, cut = facts_in(whole), _cut_in_google(run, whole)
-        is_same = (theirs.organizer, theirs.is_own) == (facts.organizer, facts.is_own)
-        if cut and is_same and cut.last < begins and _goes_on_as(whole.event, link.event):
+        cut = _cut_in_google(run, whole)
+        if cut and cut.last < begins and has_same_organizer(whole, link) and _goes_on_as(whole, link):
             found.append((cut.at, whole))
     found.sort(key=lambda pair: pair[0])
     return [whole for _at, whole in found[-1:]]
 
 
-def _goes_on_as(whole: Mapping[str, Any], part: Mapping[str, Any]) -> bool:
+def has_same_organizer(whole: EventLink, part: EventLink) -> bool:
+    """Whether one person organizes both events in Google: what somebody else organizes is no part of a series."""
+    former, later = facts_in(whole), facts_in(part)
+    return (former.organizer, former.is_own) == (later.organizer, later.is_own)
+
+
+def _goes_on_as(whole: EventLink, part: EventLink) -> bool:
     """Whether both have the same name, or are of one change: all rows of one have the same `updated` in Google."""
-    return whole.get("summary") == part.get("summary") or bool(part.get("updated") == whole.get("updated"))
+    former, later = facts_in(whole), facts_in(part)
+    return whole.event.get("summary") == part.event.get("summary") or former.updated == later.updated
 
 
 def _cut_in_google(run: Run, whole: EventLink) -> _Cut | None:

@@ -233,7 +233,7 @@ def _divided_in_google(run: Run, link: EventLink) -> tuple[EventLink, datetime] 
         activity__series__in=divided_here,
     ).exclude(event__status="cancelled")
     for whole in wholes.select_related("activity__series").order_by("id"):
-        since = _cut_in_google_for(run, whole, link)
+        since = _cut_in_google_for(run, whole, link) if repeating.has_same_organizer(whole, link) else None
         if since and _parts_to_come(run, whole):
             return whole, since
     return None

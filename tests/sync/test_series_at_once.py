@@ -332,6 +332,23 @@ def test_parts_made_on_both_sides_are_told_by_the_occurrence_of_the_whole(google
     assert_quiet(google, annas)
 
 
+@pytest.mark.rule("R15")
+def test_a_series_of_ones_own_is_no_part_of_a_colleagues_that_both_sides_divided(google, anna, annas, boris, boriss):  # noqa: F811
+    make_there(google, attendees=[{"email": BORIS}])
+    settle(annas, boriss)
+
+    divide_here(anna, (THIRD, "Hall"))
+    divide_there(google, (FOURTH, "Retro"))
+    evening = timed("2027-03-29T18:00:00", "2027-03-29T19:00:00", ZONE)
+    yoga = make_there(google, ["RRULE:FREQ=WEEKLY;COUNT=2"], person=BORIS, summary="Yoga", **evening)
+    settle(boriss, annas)
+
+    rows = Activity.objects.filter(subject="Yoga")
+    assert {link.event_id for link in EventLink.objects.filter(series__in=rows.values("series"))} == {yoga["id"]}
+    assert [row.participants.count() for row in rows] == [1, 1]
+    assert SyncOutcome.objects.get(item="Yoga", action="added").rule == "R3"
+
+
 @pytest.mark.rule("R15", "R11")
 @pytest.mark.parametrize(("ours", "theirs"), [(THIRD, THIRD), (FOURTH, THIRD), (THIRD, FOURTH)])
 def test_of_two_times_given_to_parts_on_both_sides_one_is_in_the_journal(google, anna, annas, ours, theirs):  # noqa: F811
