@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sync.google import errors
 from sync.google.gateway import Call
+from sync.models import EventLink
 from sync.run import Run
 from sync.sessions import is_last_pass
 
 # What looks at one item: it yields calls and is given Google's answers; failures are thrown into it.
 Conversation = Generator[Call, dict[str, Any], None]
+# Conversations that come to something: whether that was all, Google's new version of an event, a link to look at.
+Step = Generator[Call, dict[str, Any], bool]
+Writing = Generator[Call, dict[str, Any], Mapping[str, Any]]
+Linking = Generator[Call, dict[str, Any], EventLink | None]
 
 AT_ONCE = 50  # Calls that go to Google in one batch: what older guides of Google allow, and enough.
 DOWN_AFTER = 3  # Times in a row that nothing came back: Google is down, and the rest waits (R20).

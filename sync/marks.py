@@ -19,13 +19,27 @@ def mark_activity(*, activity: Activity, people: Iterable[int]) -> None:
         Q(account__profile__in=list(people)) | Q(links__activity=activity)
     ).distinct()
     ids = list(concerned.order_by("id").values_list("id", flat=True))
-    mark = 1 + secrets.randbelow(2**31 - 1)
+    _put(activities=[activity.pk], calendars=ids)
+
+
+def mark_activities(*, calendar: SyncedCalendar, activities: Iterable[int]) -> None:
+    """
+    Mark activities for one calendar, also those that are being looked at: their mark must not be taken off for it.
+
+    `activities` are their ids.
+    """
+    _put(activities=activities, calendars=[calendar.pk])
+
+
+def _put(*, activities: Iterable[int], calendars: Iterable[int]) -> None:
+    mark, calendars = 1 + secrets.randbelow(2**31 - 1), list(calendars)
     # One statement: between two, a session could take off the mark it saw, without having seen this change.
     ActivityMark.objects.bulk_create(
-        [ActivityMark(calendar_id=calendar_id, activity=activity, mark=mark) for calendar_id in ids],
+        [ActivityMark(calendar_id=one, activity_id=pk, mark=mark) for pk in activities for one in calendars],
         update_conflicts=True,
         unique_fields=["calendar", "activity"],
         update_fields=["mark"],
+        batch_size=1000,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from accounts.models import Profile
+from accounts.models import Profile, profiles_by_email
 from activities.models import Activity
 from sync import store
 from sync.core import mapping
@@ -83,7 +83,7 @@ def _changed_in_google(link: EventLink) -> set[str]:
     own = {link.calendar.account.login.lower()} | {guest.address for guest in facts.guests if guest.is_self}
     if facts.is_own and facts.organizer:
         own.add(facts.organizer)
-    profiles = store.profiles_by_email(facts.addresses) | dict.fromkeys(own, owner.pk)
+    profiles = profiles_by_email(facts.addresses) | dict.fromkeys(own, owner.pk)
     zone = link.calendar.time_zone or owner.time_zone
     try:
         google = mapping.snapshot_of(link.event, profiles=profiles, default_zone=zone)

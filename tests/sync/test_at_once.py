@@ -16,8 +16,10 @@ from accounts import services as people
 from accounts.models import Profile
 from activities import services
 from activities.models import Activity
-from sync import marks, preview, store, writing
+from sync import marks, preview, writing
 from sync.models import ActivityMark, SyncedCalendar
+from sync.store import observing
+from sync.writing import content, importing, settling
 from tests.factories import make_user
 from tests.google import connect, synchronize, timed
 from tests.sync.helpers import tagged
@@ -120,14 +122,14 @@ def test_an_answer_and_a_session_do_not_wait_for_each_other(google, anna, annas,
     activity.participants.update(displayed=False)
     meeting = Meeting()
     pause_the_answer_before_its_commit(monkeypatch, meeting)
-    really = writing.meet
+    really = settling.meet
 
     def meet(*args: Any, **kwargs: Any) -> None:  # The session holds the activity, and wants its participants.
         meeting.wait()
         activity.participants.update(displayed=True)
         really(*args, **kwargs)
 
-    monkeypatch.setattr(writing, "meet", meet)
+    monkeypatch.setattr(settling, "meet", meet)
 
     results = at_once(answer=answer(activity, boris), session=lambda: synchronize(annas).status)
 
@@ -142,7 +144,7 @@ def test_a_preview_and_a_session_do_not_wait_for_each_other(google, anna, annas,
     for event in events:
         person.edit(event["id"], {"summary": "Another subject"})
     meeting = Meeting()
-    really = store._observe_events
+    really = observing._observe_events
 
     def observe(run: Any, items: Any) -> int:
         if is_in("session"):
@@ -153,7 +155,7 @@ def test_a_preview_and_a_session_do_not_wait_for_each_other(google, anna, annas,
         time.sleep(LATER)
         return changed
 
-    monkeypatch.setattr(store, "_observe_events", observe)
+    monkeypatch.setattr(observing, "_observe_events", observe)
 
     results = at_once(
         session=lambda: synchronize(annas).status,
@@ -192,7 +194,7 @@ def test_an_address_given_while_its_event_is_imported_is_not_overlooked(google, 
     google.add_account("boris.second@northfold.example")
     guests = [{"email": "anna@northfold.example"}, {"email": "boris.second@northfold.example"}]
     google.person("anna@northfold.example").create_event({"summary": "Talk", **TEN, "attendees": guests})
-    really, threads = writing._add_participant, []
+    really, threads = content.add_participant, []
 
     def give_boris_the_address() -> None:
         people.add_option(profile=boris, kind="email", value="boris.second@northfold.example")
@@ -205,7 +207,7 @@ def test_an_address_given_while_its_event_is_imported_is_not_overlooked(google, 
             threads[0].join(LATER)
         really(*args)
 
-    monkeypatch.setattr(writing, "_add_participant", add)
+    monkeypatch.setattr(importing, "add_participant", add)
     synchronize(annas)
     threads[0].join(30)
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from activities import series, services
 from activities.models import Activity, FieldChange
-from sync import items, writing
+from sync import writing
+from sync.items import applying
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.google import synchronize, timed
 from tests.sync.helpers import assert_quiet, change, tagged
@@ -129,7 +130,7 @@ def die(*_args: Any, **_values: Any) -> None:
 
 
 @pytest.mark.rule("R15", "R18")
-@pytest.mark.parametrize(("module", "at_step"), [(items, "_update_in_google"), (writing, "settle_pair")])
+@pytest.mark.parametrize(("module", "at_step"), [(applying, "_update_in_google"), (writing, "settle_pair")])
 def test_a_session_killed_between_both_parts_is_finished_by_the_next(google, anna, annas, monkeypatch, module, at_step):  # noqa: F811
     make_here(anna)
     synchronize(annas)

@@ -41,7 +41,7 @@ def test_one_bad_item_is_parked_and_the_others_go_on(google, anna, annas):
 
 @pytest.mark.rule("R19")
 def test_an_item_that_fails_here_is_parked_by_its_link_with_back_off(google, anna, annas, monkeypatch):
-    from sync import store
+    from sync.store import pairs
 
     activity = tagged(anna)
     synchronize(annas)
@@ -51,7 +51,7 @@ def test_an_item_that_fails_here_is_parked_by_its_link_with_back_off(google, ann
         raise RuntimeError("unforeseen")
 
     with monkeypatch.context() as patch:
-        patch.setattr(store, "snapshot_here", fail)
+        patch.setattr(pairs, "snapshot_here", fail)
         session = synchronize(annas)
 
     [outcome] = session.outcomes.all()

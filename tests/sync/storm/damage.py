@@ -9,16 +9,16 @@ from typing import Any
 
 import pytest
 
-from sync import store
 from sync.core import mapping
 from sync.google.gateway import CalendarGateway
 from sync.models import SyncOutcome
 from sync.run import Run
+from sync.store import pairs
 
 
 def forget_what_both_sides_agreed_on(patch: pytest.MonkeyPatch) -> None:
     """Without a base every difference is a conflict, and what a person took back returns (R11)."""
-    patch.setattr(store, "base_of", lambda _data: None)
+    patch.setattr(pairs, "base_of", lambda _data: None)
 
 
 def choose_another_id_for_each_insert(patch: pytest.MonkeyPatch) -> None:

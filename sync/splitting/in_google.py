@@ -1,56 +1,30 @@
-"""
-Series that were split: the later part begins as what it was split from (R15).
-
-Split in Google, it is the same for everybody here. Split here, it is the same for everybody in Google.
-"""
+"""A later part that Google divided off a series comes in (R15)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, Min, QuerySet
+from django.db.models import QuerySet
 
 from activities import recurrence, series
 from activities.models import Activity, Participant, Series
 from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
-from sync.core.decide import Half, Presence
 from sync.core.mapping import EventFacts
 from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.run import LookLater, Run
-from sync.store import Pair
+from sync.splitting.here import link_before_the_split
+from sync.splitting.parts import Part, parts_of
+from sync.splitting.times import moved_along
 
 # What Google's event does not hold, and each occurrence has all the same.
 OF_THE_HEAD = ("kind", "category", "priority", "owner_id", "reporter_id", "made_in_google", "show_in_calendar")
-
-
-IN_GOOGLE = (EventLink.State.LINKED, EventLink.State.FROZEN)
-
-
-# --- Split in Google ---------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Part:
-    """
-    A later part of a series, and how many occurrences of the whole come before it.
-
-    That is how parts are told apart that both sides made: the number stays, wherever part or whole were moved since.
-    """
-
-    head: Activity
-    place: int
-
-    @property
-    def series(self) -> Series:
-        assert self.head.series is not None
-        return self.head.series
 
 
 @dataclass(frozen=True)
@@ -192,23 +166,7 @@ def _when_undivided(part: Snapshot, *, link: EventLink, place: int) -> Repeating
 def _parts_to_come(run: Run, whole: EventLink) -> list[Part]:
     """Return what was split off a series here, also off such a part, and is not in Google yet, the earliest first."""
     sent = EventLink.objects.filter(calendar=run.calendar, state__in=EventLink.HOLDING, activity__isnull=False)
-    return _parts_of(whole.series_id, but=sent)
-
-
-def _parts_of(whole: int | None, *, but: QuerySet[EventLink]) -> list[Part]:
-    """Return what was split off a series here, and off that in turn, leaving out what these links have."""
-    places, former, found = {whole: 0}, [whole], []
-    while former:
-        parts = Activity.every.filter(series__split_from__in=former, is_series=True).select_related("series")
-        former = []
-        for head in parts.exclude(pk__in=but.values("activity")):
-            assert head.series is not None
-            if head.series.pk in places:
-                continue
-            places[head.series.pk] = places[head.series.split_from_id] + head.series.split_after
-            former.append(head.series.pk)
-            found.append(Part(head, places[head.series.pk]))
-    return sorted((part for part in found if part.head.deleted_at is None), key=lambda part: part.place)
+    return parts_of(whole.series_id, but=sent)
 
 
 def _divided_in_google(run: Run, link: EventLink) -> tuple[EventLink, datetime] | None:
@@ -424,10 +382,6 @@ def until_next_part(run: Run, former: Former, when: When) -> Repeating | None:
     return None
 
 
-def with_base(now: Snapshot, base: Mapping[str, Any]) -> Snapshot:
-    return replace(now, **base)
-
-
 def take_over_people(
     run: Run, former: Former, activity: Activity, start: Begin, facts: EventFacts, profiles: Mapping[str, int]
 ) -> None:
@@ -469,308 +423,3 @@ def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, st
         google=snapshots.dump_when(google.when),
         kept=SyncOutcome.Direction.GOOGLE,
     )
-
-
-# --- Split here --------------------------------------------------------------------------------------------------
-
-
-def event_before_the_split(run: Run, activity: Activity) -> Mapping[str, Any]:
-    """
-    Return Google's event of the series from which this one was split here, {} if there is none of one's own.
-
-    A part that was split again before it was sent has what the whole had.
-    """
-    former = activity.series.split_from if activity.is_series and activity.series else None
-    while former is not None:
-        link = EventLink.objects.filter(
-            calendar=run.calendar, activity__series=former, activity__is_series=True, state__in=EventLink.HOLDING
-        ).first()
-        if link is not None and link.event:
-            return link.event if mapping.facts_of(link.event).is_own else {}
-        former = former.split_from
-    return {}
-
-
-def link_before_the_split(run: Run, activity: Activity) -> EventLink | None:
-    """Return this account's link to the series from which this one was split here, None unless both sides have it."""
-    former = activity.series.split_from if activity.is_series and activity.series else None
-    while former is not None:
-        links = EventLink.objects.filter(calendar=run.calendar, activity__series=former, activity__is_series=True)
-        if links.filter(state__in=EventLink.HOLDING).exists():
-            return links.filter(state=EventLink.State.LINKED).exclude(event__status="cancelled").first()
-        former = former.split_from
-    return None
-
-
-def look_at_the_whole(run: Run, part: Activity) -> None:
-    """Let the series have its turn from which a part was split off that is in Google now: there it ends before it."""
-    assert part.series is not None
-    whole = EventLink.objects.filter(
-        calendar=run.calendar, activity__series=part.series.split_from_id, activity__is_series=True
-    )
-    whole.filter(is_marked=False).update(is_marked=True, mark=F("mark") + 1)
-
-
-def parts_along(run: Run, activity: Activity, whole: EventLink) -> list[Part]:
-    """Return a part that is to be sent, and what was split off that in turn, which has the whole from it alone."""
-    sent = EventLink.objects.filter(calendar=run.calendar, state__in=EventLink.HOLDING, activity__isnull=False)
-    place, former = 0, activity.series
-    while former is not None and former.pk != whole.series_id:
-        place, former = place + former.split_after, former.split_from
-    behind = [Part(part.head, place + part.place) for part in _parts_of(activity.series_id, but=sent)]
-    return [Part(activity, place), *behind]
-
-
-def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
-    """
-    Yield what was changed in Google meanwhile about occurrences that were split off here, with what they are now.
-
-    What was changed here about all of them is no change of one. What both sides had agreed on about one stays so.
-    """
-    head = store.load_activity(part.head.pk)
-    addresses = store.addresses_of(person.profile_id for person in head.participants.all())
-    here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
-    found = EventLink.objects.filter(
-        calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN, is_marked=True
-    )
-    for link in found.order_by("id"):
-        original = mapping.facts_of(link.event).original_start
-        occurrence = _occurrence_of(part, whole, original)
-        if original and occurrence and occurrence.original_start:
-            of_part = at_occurrence(here, occurrence.original_start)
-            _with_bases(link, occurrence, whole, original=original, of_part=of_part)
-            try:
-                yield store.load_pair(run, link)
-            except mapping.UnreadableEvent:
-                continue
-
-
-def _with_bases(
-    link: EventLink, occurrence: Activity, whole: EventLink, *, original: datetime, of_part: Snapshot
-) -> None:
-    """Let a link, not saved, have the bases of an occurrence: its own where it had any, else what its series says."""
-    own_here, own_google = link.base_here, link.base_google
-    repeating.as_exception(link, occurrence, whole, original=original)
-    of_whole, own = store.base_of(link.base_here), store.base_of(own_here)
-    link.state, presence = EventLink.State.LINKED, Presence.PRESENT
-    if own and own_here and own_google:
-        names = [name for name in snapshots.FIELDS if not of_whole or getattr(own, name) != getattr(of_whole, name)]
-        of_part = replace(of_part, **{name: getattr(own, name) for name in names})
-        link.base_google, presence = own_google, Presence(own_here.get("presence", presence))
-    if presence is not Presence.PRESENT:
-        link.state = EventLink.State.DETACHED
-    link.base_here = {"snapshot": snapshots.dump(of_part), "presence": presence.value}
-
-
-def waits_for_its_part(run: Run, link: EventLink, whole: EventLink) -> bool:
-    """Whether an occurrence changed in Google was split off here, and its part is on its way: that takes it along."""
-    original = mapping.facts_of(link.event).original_start
-    parts = _parts_of(whole.series_id, but=EventLink.objects.none())
-    return any(_occurrence_of(part, whole, original) and _is_missing(run, part.head) for part in parts)
-
-
-def _occurrence_of(part: Part, whole: EventLink, original: datetime | None) -> Activity | None:
-    """Return what an occurrence of the whole is in a later part, wherever that was moved; None if it is not in it."""
-    base = store.base_of(whole.base_google)
-    if original is None or base is None or not isinstance(base.when, Repeating):
-        return None
-    pattern = store.pattern_of(base.when)
-    try:
-        number = sum(1 for _ in recurrence.starts(pattern, before=original))
-        if number < part.place or not recurrence.happens_at(pattern, original):
-            return None
-        now = series.pattern_of(part.head)
-        at = recurrence.start_in_part(now, whole=pattern, begins=part.place, number=number)
-    except recurrence.UnreadableRule:
-        return None
-    return Activity.every.filter(series=part.series, original_start=at, is_series=False).first() if at else None
-
-
-def moved_with_the_whole(run: Run, activity: Activity, whole: EventLink) -> Repeating | None:
-    """
-    Return when a part takes place that was split off here while all of the series was moved in Google: as much later.
-
-    None if it was not, or if the part was given a time of its own.
-    """
-    base = store.base_of(whole.base_google)
-    if base is None:
-        return None
-    now = mapping.when_of(whole.event, default_zone=run.default_zone)
-    return moved_along(base.when, moved=now, part=store.when_here(activity))
-
-
-def belongs_to_somebody_else(links: Iterable[EventLink]) -> bool:
-    """Whether a series is in Google, and in the calendar of its organizer there it is none of ours."""
-    links = list(links)
-    return bool(links) and not any(not link.event or mapping.facts_of(link.event).is_own for link in links)
-
-
-# --- Both at once ------------------------------------------------------------------------------------------------
-
-
-def look_at_parts(run: Run, pair: Pair) -> None:
-    """Let what is decided about a series know of the parts into which either side divided it."""
-    if pair.activity.is_series and pair.here.has_edited("when"):
-        both = when_of_both(pair.here, pair.google)
-        goes_on_here, goes_on_there = _goes_on_here(run, pair), _goes_on_there(run, pair)
-        until_cut = cut_as_the_other_side(pair.here, pair.google) if both is None else None
-        if until_cut and not (goes_on_here or goes_on_there):
-            until_cut = None  # It just ends earlier: nothing of it goes on elsewhere.
-        is_end_lost = (both == pair.here.now.when and not goes_on_there) or (
-            both == pair.google.now.when and not goes_on_here
-        )
-        pair.standing = replace(
-            pair.standing,
-            when_of_both=both or until_cut,
-            is_when_cut=until_cut is not None or is_end_lost,
-            is_when_held=_is_part_missing(run, pair.activity.series_id),
-            owed_when=_until_first_part(run, pair) if pair.standing.unmet else None,
-        )
-
-
-def _until_first_part(run: Run, pair: Pair) -> Repeating | None:
-    """Return when a series takes place in Google up to the first part of it that went out from here; None without."""
-    base, now = pair.google.base, pair.google.now.when
-    if base is None or not isinstance(base.when, Repeating) or not isinstance(now, Repeating):
-        return None
-    out = EventLink.objects.filter(calendar=run.calendar, state__in=IN_GOOGLE, activity__is_series=True)
-    parts = Series.objects.filter(split_from=pair.activity.series_id, split_after__gt=0, pk__in=out.values("series"))
-    place = parts.aggregate(first=Min("split_after"))["first"]
-    if place is None:
-        return None
-    pattern = store.pattern_of(now)
-    try:
-        at = recurrence.start_in_part(pattern, whole=store.pattern_of(base.when), begins=0, number=place)
-        return Repeating(now.first, recurrence.before_cut(pattern, at=at)) if at else None
-    except (recurrence.UnreadableRule, recurrence.UnableToMove):
-        return None
-
-
-def _is_part_missing(run: Run, series_id: int | None) -> bool:
-    """
-    Whether a part that was split off here is to be in Google and is not there yet, or its own later part.
-
-    The old part is cut only once the new one is there: else no calendar there would have these occurrences.
-    """
-    for part in Activity.every.filter(series__split_from=series_id, is_series=True).select_related("series"):
-        is_there = _links_beside_an_insert(run, part).exists()
-        if not is_there and (_is_missing(run, part) or _is_part_missing(run, part.series_id)):
-            return True
-    return False
-
-
-def _goes_on_there(run: Run, pair: Pair) -> bool:
-    """Whether a series was divided in Google, where what was cut off is a series of its own."""
-    parts = EventLink.objects.filter(
-        calendar=run.calendar,
-        google_calendar_id=pair.link.google_calendar_id,
-        event_id__startswith=f"{repeating.root_of(pair.link)}_R",
-        event__recurringEventId__isnull=True,
-    )
-    return parts.exclude(pk=pair.link.pk).exclude(event__status="cancelled").exists()
-
-
-def _goes_on_here(run: Run, pair: Pair) -> bool:
-    """
-    Whether a series was divided here, where what was cut off is a series of its own.
-
-    That may be the end of a part by now that Google has divided as well.
-    """
-    parts = repeating.parts_in_google(run, pair.link)
-    former = [pair.activity.series_id, *(part.activity.series_id for part in parts if part.activity)]
-    return Activity.every.present().filter(series__split_from__in=former, is_series=True).exists()
-
-
-def _links_beside_an_insert(run: Run, part: Activity) -> QuerySet[EventLink]:
-    """Return the links of a part, but the one by which this session is to add it."""
-    links = EventLink.objects.filter(activity=part).exclude(state=EventLink.State.FORGOTTEN)
-    return links.exclude(
-        state=EventLink.State.INSERTING, calendar=run.calendar, google_calendar_id=run.calendar.calendar_id
-    )
-
-
-def _is_missing(run: Run, part: Activity) -> bool:
-    """Whether a part that was split off here is to be in Google, and is not there yet."""
-    if _links_beside_an_insert(run, part).exists():
-        return False
-    activity = store.load_activity(part.pk)
-    return (
-        store.presence_here(activity) is Presence.PRESENT
-        and activity.organizer_id == run.me.pk
-        and store.unmet_condition(run, activity) is None
-    )
-
-
-def moved_along(whole: When, *, moved: When, part: When) -> Repeating | None:
-    """Return when a later part of a series takes place once it is moved as the whole was, None if it is not."""
-    if not (isinstance(whole, Repeating) and isinstance(moved, Repeating) and isinstance(part, Repeating)):
-        return None
-    pattern = store.pattern_of(part)
-    has_own_time = part.first != at_occurrence(Snapshot("", whole), series.original_of(pattern.first)).when
-    if moved.first == whole.first or has_own_time:
-        return None
-    try:
-        along = recurrence.part_moved_along(store.pattern_of(whole), moved_whole=store.pattern_of(moved), part=pattern)
-    except recurrence.UnreadableRule:
-        return None
-    if along is None:
-        return None
-    first = at_occurrence(Snapshot("", moved), series.original_of(along.first)).when
-    assert not isinstance(first, Repeating)
-    return Repeating(first, along.lines)
-
-
-def _each_way(ours: When, theirs: When) -> list[tuple[Repeating, Repeating]]:
-    """Return the times of a series as each side has them, either one first; nothing unless both repeat."""
-    if not (isinstance(ours, Repeating) and isinstance(theirs, Repeating)):
-        return []
-    return [(ours, theirs), (theirs, ours)]
-
-
-def when_of_both(here: Half, google: Half) -> Repeating | None:
-    """
-    Return when a series takes place of which one side cut off the later part while the other side moved it, or cut it
-    somewhere else. None if that is not what they did: then the later change wins (R11).
-    """
-    base = here.base.when if here.base else None
-    if not isinstance(base, Repeating):
-        return None
-    whole = store.pattern_of(base)
-    try:
-        for one, other in _each_way(here.now.when, google.now.when):
-            cut, pattern = store.pattern_of(one), store.pattern_of(other)
-            if one.first != base.first:
-                continue
-            lines = recurrence.cut_and_moved(whole, cut=cut, moved_whole=pattern)
-            if lines is not None:
-                return Repeating(other.first, lines)
-            if recurrence.is_cut(whole, part=pattern) and recurrence.is_cut(pattern, part=cut):
-                return one
-    except recurrence.UnreadableRule:
-        pass
-    return None
-
-
-def cut_as_the_other_side(here: Half, google: Half) -> Repeating | None:
-    """
-    Return when a series takes place that one side divided while the other side changed how all of it repeats.
-
-    The change holds up to the cut: behind it the later part has these occurrences. None if neither side cut it.
-    """
-    base = here.base.when if here.base else None
-    if not isinstance(base, Repeating):
-        return None
-    whole = store.pattern_of(base)
-    try:
-        for one, other in _each_way(here.now.when, google.now.when):
-            cut, pattern = store.pattern_of(one), store.pattern_of(other)
-            last = recurrence.last_start(cut)
-            if last is None or not recurrence.is_cut(whole, part=cut):
-                continue
-            at = next(recurrence.starts(whole, after=last + timedelta(seconds=1)))
-            if next(recurrence.starts(pattern, before=at), None) is None:
-                return one  # Nothing of it would be left.
-            return Repeating(other.first, recurrence.before_cut(pattern, at=at))
-    except recurrence.UnreadableRule:
-        pass
-    return None

@@ -1,0 +1,214 @@
+"""What was decided about a pair is done: Google first, then here (R11, R12, R14)."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from activities.models import Activity, FieldChange
+from sync import mailing, repeating, store, writing
+from sync.core import decide as core
+from sync.core import mapping
+from sync.core.decide import Presence
+from sync.core.mail import Write
+from sync.google import errors
+from sync.google.gateway import Call
+from sync.items.inserts import own_answer
+from sync.items.outcomes import (
+    journal,
+    journal_ahead,
+    name_after,
+    note_here,
+    note_in_google,
+    replaced_in_google,
+    take_out_of_journal,
+    values_of,
+)
+from sync.lanes import Conversation, Step, Writing
+from sync.models import EventLink
+from sync.run import ChangedHere, Run
+from sync.store import Pair
+
+JUST_ORDERED = timedelta(hours=24)  # So young is a person's order to remove something, which needs no other (R14).
+
+
+def look_at_its_series(run: Run, link: EventLink) -> Conversation:
+    """An occurrence that is gone may have gone with its day: its series was moved in this very moment (R15)."""
+    whole = repeating.link_of_head(run, link.activity) if link.activity and link.activity.original_start else None
+    if whole is None:
+        return
+    try:
+        series = yield Call("get", event_id=whole.event_id)
+    except errors.EventGone:
+        return  # It went with its series, which the next session finds.
+    if series.get("etag") != whole.etag:
+        store.observe_event(run, whole, series)
+
+
+def apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
+    """
+    Do what was decided: first in Google, then here and in the link, in one transaction. True if that was all.
+
+    A value of Google's that gives way to ours is in the journal before: whoever dies over the answer, it is not lost.
+    """
+    actions = list(actions)
+    if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
+        run.deferred.append(pair.link.pk)
+        return True
+    ahead = replaced_in_google(actions)
+    outcomes = journal_ahead(run, pair, ahead, item=name_after(pair, actions))
+    try:
+        return (yield from _do(run, pair, actions, [action for action in actions if action not in ahead]))
+    except (errors.EventChangedMeanwhile, errors.EventGone, errors.EventRefused):
+        take_out_of_journal(run, outcomes)  # Google has refused our value: it holds what it held.
+        raise
+
+
+def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.Action]) -> Step:
+    when = next((action.patch.get("when") for action in actions if isinstance(action, core.UpdateHere)), None)
+    if when is not None and repeating.is_of_another_kind(pair.activity, when):
+        repeating.change_kind(run, pair.activity.pk, when)
+        return False
+    event: Mapping[str, Any] = pair.link.event
+    to_here: Mapping[str, Any] = {}
+    settle: dict[str, Any] = {}
+    noted: list[tuple[str, core.Action, dict[str, Any]]] = []
+    if pair.standing.is_when_held and not pair.standing.unmet:
+        settle["reason"] = ("R15", "Its later part has to be in Google before this one can end there.")
+    for action in actions:
+        match action:
+            case core.Reread():
+                writing.relink(run, pair, (yield from _event_now(pair)))
+                repeating.mark_what_deviates(run, pair.activity)
+                return False
+            case core.BringBackInGoogle():
+                yield from _bring_back_in_google(run, pair, actions)
+                return False
+            case core.Freeze():
+                settle |= {"state": EventLink.State.FROZEN, "reason": (action.rule, action.reason)}
+            case core.UpdateInGoogle():
+                event = yield from _update_in_google(run, pair, event, action.patch)
+                run.overtaken.update(repeating.exceptions_of(run, pair.activity))
+                noted.append(("updated", action, values_of(pair, action.patch)))
+            case core.AnswerInGoogle():
+                body = mapping.answer_body(event, response=action.response)
+                values = {"field": "response", "here": action.response, "google": mapping.facts_of(event).own_answer}
+                event = yield _patch(pair, event, body, send_updates="none")
+                noted.append(("answered", action, values))
+            case core.RemoveInGoogle():
+                event = yield from _remove_in_google(run, pair, event)
+                noted.append(("removed", action, {}))
+            case core.UpdateHere():
+                to_here = action.patch
+            case core.AnswerHere():
+                settle["response"] = action.response
+            case core.CancelHere():
+                settle |= {"status": Activity.Status.CANCELED, "takes_back_declines": True}
+            case core.BringBackHere():
+                settle["revive"] = True
+            case core.Detach():
+                settle["state"] = EventLink.State.DETACHED
+            case core.Hold():
+                settle |= {"reason": (action.rule, action.reason)}
+    try:
+        with run.transaction():
+            writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
+            journal(run, pair, to_journal, item=name_after(pair, actions))
+            note_in_google(run, pair, noted, item=name_after(pair, actions))
+            note_here(run, pair, actions)
+            if not settle.keys() & {"state", "reason", "revive"} and repeating.is_none_in_google(pair.link, event):
+                repeating.return_to_series(pair.link, agreed=pair.google.now if pair.standing.is_organizer else None)
+    except ChangedHere:
+        if event is not pair.link.event:  # Google has our write; its answer must not be lost.
+            store.observe_event(run, pair.link, event)
+        raise
+    return not settle.get("revive")
+
+
+def _patch(pair: Pair, event: Mapping[str, Any], body: dict[str, Any], *, send_updates: str) -> Call:
+    """Only on the version that was seen (R12)."""
+    etag = str(event.get("etag", ""))
+    return Call("patch", event_id=pair.link.event_id, body=body, etag=etag, send_updates=send_updates)
+
+
+def _event_now(pair: Pair) -> Generator[Call, dict[str, Any], dict[str, Any] | None]:
+    """Return the event as Google shows it now, None if it knows it no more."""
+    try:
+        return (yield Call("get", event_id=pair.link.event_id))
+    except errors.EventGone:
+        return None
+
+
+def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Conversation:
+    """
+    Open the next incarnation, unless somebody has just brought the event back themselves (R13).
+
+    An occurrence keeps its id for ever: there the event is confirmed again, as the activity is now. One that Google
+    knows by no name any more went with its day, and is found anew in its series; it is never an event of its own (R15).
+    """
+    event = yield from _event_now(pair)
+    if event is not None and not mapping.facts_of(event).is_cancelled:
+        writing.relink(run, pair, event)
+        return
+    if event is None and pair.activity.original_start and repeating.link_of_head(run, pair.activity):
+        yield from look_at_its_series(run, pair.link)
+        repeating.let_go(run, pair.link)
+        return
+    if event is not None and pair.facts.series_event_id:
+        patch = {name: getattr(pair.here.now, name) for name in core.MERGED}
+        known = {**pair.link.event, **event}
+        body = mapping.patch_body(patch, event=known) | {"status": "confirmed"}
+        others = mapping.facts_of(known).has_other_guests
+        # To its guests it is as if it were added.
+        send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.INSERT, has_other_guests=others)
+        event = yield _patch(pair, event, body, send_updates=send_updates)
+        with run.transaction():
+            journal(run, pair, actions, item=pair.activity.subject)
+            writing.relink(run, pair, event)
+            reasons = [action for action in actions if isinstance(action, core.BringBackInGoogle)]
+            note_in_google(run, pair, [("added", reasons[0], {})], item=pair.activity.subject)
+        return
+    with run.transaction():
+        journal(run, pair, actions, item=pair.activity.subject)
+        writing.next_incarnation(run, pair.link)
+
+
+def _may_remove(run: Run, pair: Pair) -> bool:
+    if run.removals_allowed or pair.link.pk in run.confirmed:
+        return True
+    return pair.here.presence is not Presence.PRESENT and removals_ordered_by_a_person(pair, now=run.now)
+
+
+def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Writing:
+    """Send only the fields that changed, on the version that was seen (R12)."""
+    body = mapping.patch_body(patch, event=event)
+    if "people" in patch:
+        addresses = store.addresses_of(patch["people"])
+        body["attendees"] = mapping.attendees_after(
+            event,
+            wanted=patch["people"],
+            profiles=run.profiles_for(dict(event), dict(pair.profiles)),
+            addresses=addresses,
+            organizer=run.login,
+            answer=own_answer(run, pair.activity),
+        )
+    others = pair.facts.has_other_guests or "people" in patch
+    send_updates = mailing.send_updates(
+        run, pair.link, pair.activity, Write.UPDATE, has_other_guests=others, fields=patch
+    )
+    return (yield _patch(pair, event, body, send_updates=send_updates))
+
+
+def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Writing:
+    others = pair.facts.has_other_guests
+    send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.REMOVE, has_other_guests=others)
+    etag = str(event.get("etag", ""))
+    yield Call("delete", event_id=pair.link.event_id, etag=etag, send_updates=send_updates)
+    return {**event, "status": "cancelled", "etag": ""}
+
+
+def removals_ordered_by_a_person(pair: Pair, *, now: datetime) -> bool:
+    """Whether somebody has just canceled or deleted the activity here, so that the guard need not ask (R14)."""
+    change = store.last_change(pair.changes, "deleted", "status")
+    return bool(change and change.origin == FieldChange.Origin.PERSON and change.at > now - JUST_ORDERED)

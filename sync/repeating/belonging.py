@@ -1,0 +1,102 @@
+"""To which series an occurrence in Google belongs, and whether it can come in (R9, R15)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from activities import recurrence
+from activities.models import Activity
+from sync import marks, store
+from sync.core import mapping
+from sync.core.identity import Candidate
+from sync.core.mapping import EventFacts
+from sync.core.snapshot import Repeating
+from sync.models import EventLink
+from sync.run import Run, facts_in
+
+
+def link_of_series(run: Run, link: EventLink, facts: EventFacts) -> EventLink | None:
+    """Return this account's link to the series of which a link's event is one occurrence, None if it has none."""
+    return EventLink.objects.filter(
+        calendar=run.calendar,
+        google_calendar_id=link.google_calendar_id,
+        event_id=facts.series_event_id,
+        activity__is_series=True,
+    ).first()
+
+
+def link_of_head(run: Run, occurrence: Activity) -> EventLink | None:
+    """Return this account's link to the series of an occurrence, None if it has none."""
+    return EventLink.objects.filter(
+        calendar=run.calendar, activity__series=occurrence.series_id, activity__is_series=True
+    ).first()
+
+
+def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
+    """Return which occurrence of a colleague's series an event that came by itself may be (R9)."""
+    if not facts.series_event_id or facts.original_start is None:
+        return []
+    same = Q(event_id=facts.series_event_id) | Q(ical_uid=facts.ical_uid)
+    wholes = EventLink.objects.filter(same, activity__is_series=True).exclude(calendar=run.calendar)
+    found = []
+    for whole in wholes.select_related("calendar__account").order_by("id"):
+        theirs = facts_in(whole)
+        occurrence = Activity.objects.filter(series=whole.series_id, original_start=facts.original_start).first()
+        if occurrence is None or theirs.organizer != facts.organizer:
+            continue
+        if occurrence.links.filter(calendar=run.calendar).exists():
+            continue
+        own = occurrence.links.filter(calendar=whole.calendar).first()
+        found.append(
+            Candidate(
+                activity_id=occurrence.pk,
+                event_id=facts.event_id if whole.event_id == facts.series_event_id else "",
+                is_own_copy=theirs.is_own,
+                invited=(facts_in(own) if own else theirs).addresses,
+                was_made_here=not occurrence.made_in_google,
+            )
+        )
+    return found
+
+
+def waits_for_its_series(run: Run, activity: Activity | None) -> bool:
+    """Whether the series of an occurrence waits for a person's word before it is removed (R14)."""
+    if activity is None or activity.original_start is None or not run.deferred:
+        return False
+    return EventLink.objects.filter(pk__in=run.deferred, series=activity.series_id, activity__is_series=True).exists()
+
+
+def is_stale(run: Run, link: EventLink) -> bool:
+    """Whether Google knows an occurrence by another name now: its series was moved, split or made anew."""
+    facts = facts_in(link)
+    occurrence = link.activity
+    if not facts.series_event_id or occurrence is None or occurrence.original_start is None:
+        return False
+    whole = link_of_head(run, occurrence)
+    if whole is None:
+        return False  # Invited to this occurrence alone.
+    if (whole.event_id, occurrence.original_start) != (facts.series_event_id, facts.original_start):
+        return True
+    return facts.is_cancelled and not _takes_place(run, whole, occurrence.original_start)
+
+
+def _takes_place(run: Run, whole: EventLink, original: datetime) -> bool:
+    """Whether Google's rule still has an occurrence there; one that went with its day was cancelled by nobody (R15)."""
+    if facts_in(whole).is_cancelled:
+        return True
+    try:
+        when = mapping.when_of(whole.event, default_zone=run.default_zone)
+        return not isinstance(when, Repeating) or recurrence.happens_at(store.pattern_of(when), original)
+    except (mapping.UnreadableEvent, recurrence.UnreadableRule):
+        return True
+
+
+def let_go(run: Run, link: EventLink) -> None:
+    """Forget a stale link; what is particular about the occurrence is found anew and becomes an exception again."""
+    with run.transaction():
+        occurrence = link.activity
+        assert occurrence is not None
+        link.delete()
+        marks.mark_activities(calendar=run.calendar, activities=[occurrence.pk])

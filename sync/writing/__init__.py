@@ -1,0 +1,31 @@
+"""
+What a session writes into our rows: one transaction each, and nothing that has changed meanwhile is overwritten (R11).
+
+`importing` makes activities of events, `inserting` prepares and adopts events of ours, `settling` keeps what both sides
+have agreed on, `along` lets a part that was divided off here take part in what Google did. They rest on `content`.
+"""
+
+from sync.writing.along import take_along
+from sync.writing.importing import import_event, join_activity, move_link, release
+from sync.writing.inserting import adopt, intend, next_incarnation, prepare_insert, take_another_id
+from sync.writing.settling import hand_over, ignore_event, meet, relink, settle_pair, unmark, unmark_activity
+
+__all__ = [
+    "adopt",
+    "hand_over",
+    "ignore_event",
+    "import_event",
+    "intend",
+    "join_activity",
+    "meet",
+    "move_link",
+    "next_incarnation",
+    "prepare_insert",
+    "release",
+    "relink",
+    "settle_pair",
+    "take_along",
+    "take_another_id",
+    "unmark",
+    "unmark_activity",
+]
