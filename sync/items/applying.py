@@ -68,7 +68,10 @@ def apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
 def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.Action]) -> Step:
     when = next((action.patch.get("when") for action in actions if isinstance(action, core.UpdateHere)), None)
     if when is not None and repeating.is_of_another_kind(pair.activity, when):
-        repeating.change_kind(run, pair.activity.pk, when)
+        given_way = [action for action in to_journal if isinstance(action, core.GaveWay) and action.name == "when"]
+        with run.transaction():
+            repeating.change_kind(run, pair.activity.pk, when)
+            journal(run, pair, given_way, item=name_after(pair, actions))
         return False
     event: Mapping[str, Any] = pair.link.event
     to_here: Mapping[str, Any] = {}

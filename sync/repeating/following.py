@@ -222,26 +222,24 @@ def is_of_another_kind(activity: Activity, when: When) -> bool:
 
 def change_kind(run: Run, activity_id: int, when: When) -> None:
     """
-    Let an event that begins to repeat in Google, or stops, do so here, at the time it has here.
+    Let an activity repeat, or stop, as its event in Google does, at the time it has here. Call it inside a transaction.
 
-    That both sides agree on; what else is different is looked at next.
+    Both sides count as agreed on that: so what Google says instead is a change of Google's alone, and comes next.
     """
-    with run.transaction():
-        activity = store.load_activity(activity_id, lock=True)
-        if not isinstance(when, Repeating):
-            left = _stop_repeating(run, activity)
-        else:
-            lines = when.lines
-            now_here = store.when_here(activity)
-            assert not isinstance(now_here, Repeating)
-            pattern = store.pattern_of(Repeating(now_here, lines))
-            left = series.turn_into_series(activity, pattern=pattern, now=run.now)
-        agreed = snapshots.dump_when(store.when_here(left))
-        for link in EventLink.objects.filter(activity=left, base_here__isnull=False):
-            assert link.base_here is not None
-            link.base_here["snapshot"]["when"] = agreed
-            link.is_marked, link.mark = True, link.mark + 1
-            link.save(update_fields=["base_here", "is_marked", "mark"])
+    activity = store.load_activity(activity_id, lock=True)
+    if not isinstance(when, Repeating):
+        left = _stop_repeating(run, activity)
+    else:
+        now_here = store.when_here(activity)
+        assert not isinstance(now_here, Repeating)
+        pattern = store.pattern_of(Repeating(now_here, when.lines))
+        left = series.turn_into_series(activity, pattern=pattern, now=run.now)
+    agreed = snapshots.dump_when(store.when_here(left))
+    for link in EventLink.objects.filter(activity=left, base_here__isnull=False):
+        for base in filter(None, [link.base_here, link.base_google]):
+            base["snapshot"]["when"] = agreed
+        link.is_marked, link.mark = True, link.mark + 1
+        link.save(update_fields=["base_here", "base_google", "is_marked", "mark"])
 
 
 def _stop_repeating(run: Run, head: Activity) -> Activity:

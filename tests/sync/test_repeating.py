@@ -14,7 +14,7 @@ from activities import series, services
 from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync import repeating
-from sync.models import EventLink, SyncedCalendar
+from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
 from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, change, counts, tagged
@@ -506,6 +506,43 @@ def test_an_event_begins_to_repeat_in_google_and_stops_again(google, anna, annas
     in_step(google, annas)
     [left] = Activity.objects.present()
     assert (left.subject, left.priority, left.series) == ("Stand-up", "high", None)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_repeats_here_and_was_moved_later_in_google_is_single_again_and_in_the_journal(google, anna, annas):
+    activity = tagged(anna, start=at("2027-03-08"), due=at("2027-03-08", "11:00"), time_zone=ZONE)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+
+    services.edit(activity=activity, by=anna, start=at("2027-03-08", "12:00"), now=timezone.now())
+    series.repeat(activity=activity, lines=WEEKLY, by=anna, now=timezone.now())
+    google.person(ANNA).edit(event["id"], timed("2027-03-09T10:00:00", "2027-03-09T11:00:00", ZONE))
+    in_step(google, annas)
+
+    [left] = Activity.objects.present()
+    assert (left.pk, left.start, left.series) == (activity.pk, at("2027-03-09"), None)
+    [replaced] = SyncOutcome.objects.filter(action="replaced")
+    assert (replaced.field, replaced.here["lines"], replaced.kept) == ("when", WEEKLY, "google")
+
+
+@pytest.mark.rule("R15", "R6")
+def test_what_another_person_lets_repeat_here_while_the_organizer_invites_in_google_stays_single(
+    google, anna, annas, boris
+):
+    google.add_account(BORIS)
+    activity = tagged(anna, start=at("2027-03-08"), due=at("2027-03-08", "11:00"), time_zone=ZONE)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+
+    change(activity, boris, start=at("2027-03-08", "12:00"), due=at("2027-03-08", "13:00"))
+    series.repeat(activity=activity, lines=WEEKLY, by=boris, now=timezone.now())
+    google.person(ANNA).edit(event["id"], {"attendees": [{"email": ANNA}, {"email": BORIS}]})
+    in_step(google, annas)
+
+    [left] = Activity.objects.present()
+    assert (left.pk, left.start, left.series) == (activity.pk, at("2027-03-08"), None)
+    [replaced] = SyncOutcome.objects.filter(action="replaced")
+    assert (replaced.field, replaced.rule, replaced.here["lines"]) == ("when", "R6", WEEKLY)
 
 
 @pytest.mark.rule("R15", "R11")
