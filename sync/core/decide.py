@@ -75,7 +75,7 @@ class Standing:
     when_of_both: When | None = None  # Of a series that one side cut short and the other moved: both together (R15).
     is_when_cut: bool = False  # Of these, the change of how all of it repeats holds for the part before only (R15).
     is_when_held: bool = False  # The time waits: what was split off here is not in Google yet (R15).
-    owed_when: When | None = None  # Of a series out of the selection: up to the part that went out (R15).
+    owed_when: When | None = None  # Of a series whose times may not be sent: up to the part that went out (R15).
     answer: Answer = field(default_factory=Answer)
 
 
@@ -372,9 +372,14 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
         if ours == theirs or not (edited_here or edited_in_google) or (name == "when" and standing.is_when_held):
             continue
         if edited_here and not _may_send(name, standing):
-            to_here[name] = theirs
-            reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
-            journal.append(GaveWay("R6", reason, name, ours, theirs, Side.GOOGLE))
+            owed = standing.owed_when if name == "when" and not standing.why_read_only else None
+            if owed:  # Whoever divided it: what its part has, it cannot have as well (R15).
+                _take_both(owed, ours, theirs, to_here, to_google)
+            else:
+                to_here[name] = theirs
+            if not owed or ours != owed:
+                reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
+                journal.append(GaveWay("R6", reason, name, ours, theirs, Side.GOOGLE))
             continue
         if name == "when" and edited_here and edited_in_google and standing.when_of_both:
             _take_both(standing.when_of_both, ours, theirs, to_here, to_google)

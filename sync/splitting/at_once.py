@@ -25,6 +25,7 @@ def look_at_parts(run: Run, pair: Pair) -> None:
         until_cut = cut_as_the_other_side(pair.here, pair.google) if both is None else None
         if until_cut and not (goes_on_here or goes_on_there):
             until_cut = None  # It just ends earlier: nothing of it goes on elsewhere.
+        is_unsent = pair.standing.unmet or "when" in pair.standing.foreign
         is_end_lost = (both == pair.here.now.when and not goes_on_there) or (
             both == pair.google.now.when and not goes_on_here
         )
@@ -33,7 +34,7 @@ def look_at_parts(run: Run, pair: Pair) -> None:
             when_of_both=both or until_cut,
             is_when_cut=until_cut is not None or is_end_lost,
             is_when_held=_is_part_missing(run, pair.activity.series_id),
-            owed_when=_until_first_part(run, pair) if pair.standing.unmet else None,
+            owed_when=_until_first_part(run, pair) if is_unsent else None,
         )
 
 

@@ -13,13 +13,14 @@ from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync.models import EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
-from tests.google import sync_tag, synchronize
+from tests.google import sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet
 from tests.sync.test_repeating import (  # noqa: F401 # Fixtures among them.
     ANNA,
     BORIS,
     MONDAY,
     WEEKLY,
+    ZONE,
     anna,
     assert_same,
     at,
@@ -224,6 +225,34 @@ def test_color_rights_and_other_reminders_come_along_when_we_split(google, anna,
     for event in there(google):
         assert (event["colorId"], event["guestsCanModify"], event["visibility"]) == ("5", True, "confidential")
         assert sorted(one["method"] for one in event["reminders"]["overrides"]) == ["email", "popup"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R6")
+@pytest.mark.parametrize("more", ["", "moved in Google", "moved here"])
+def test_what_a_colleague_divided_stays_divided_though_somebody_else_is_invited_meanwhile(
+    google, anna, annas, boris, more  # noqa: F811
+):  # fmt: skip
+    google.add_account(MARIA, name="Maria")
+    head = make_here(anna)
+    synchronize(annas)
+    [master] = google.person(ANNA).events()
+
+    series.edit(activity=occurrence(THIRD), scope="following", by=boris, now=timezone.now(), location="Hall")
+    if more == "moved here":
+        start = at("2027-03-08", "12:00")
+        series.edit(activity=occurrence("2027-03-08"), scope="all", by=boris, now=timezone.now(), start=start)
+    google.person(ANNA).edit(master["id"], {"attendees": [{"email": ANNA}, {"email": MARIA}]})
+    if more == "moved in Google":
+        google.person(ANNA).edit(master["id"], timed("2027-03-08T14:00:00", "2027-03-08T15:00:00", ZONE))
+    settle(annas)
+
+    rows = Activity.objects.order_by("start")
+    assert [row.location for row in rows] == ["", "", "Hall", "Hall", "Hall"]
+    assert [row.series_id == head.series_id for row in rows] == [True, True, False, False, False]
+    assert rows[0].start == at("2027-03-08", "14:00" if more == "moved in Google" else "10:00")
+    assert SyncOutcome.objects.filter(action="replaced", rule="R6", field="when").exists() == bool(more)
+    assert_same(google, anna)
     assert_quiet(google, annas)
 
 

@@ -99,7 +99,8 @@ def assert_nothing_doubled(world: World) -> None:
         single = [event.get("summary") for event in shown]
         assert not _doubles(subject for subject in single if subject not in shared), (name, shown)
     here = Activity.objects.present().filter(series=None)
-    left = here.filter(links__event_id__startswith=EventLink.LEFT)  # By a series, for what somebody did to it here (R15).
+    # A series leaves behind, under one name, what somebody did to several of its occurrences (R15).
+    left = here.filter(links__event_id__startswith=EventLink.LEFT)
     assert not _doubles(left.values_list("subject", "start").distinct())
     alone = here.exclude(pk__in=left.values("pk")).values_list("subject", flat=True)
     assert not _doubles(subject for subject in alone if subject not in shared)
