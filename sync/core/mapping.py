@@ -304,8 +304,8 @@ def _times_body(when: OneTime, *, replacing: Mapping[str, Any]) -> dict[str, Any
             for key, moment in (("start", when.start), ("end", when.due))
         }
         other = {"date": None}
-    was_all_day = "date" in _dict(replacing.get("start"))
-    if replacing and was_all_day != isinstance(when, Days):
+    before = _dict(replacing.get("start"))  # Of what is gone Google shows none: it may have been of either kind.
+    if replacing and (not before or ("date" in before) != isinstance(when, Days)):
         body = {key: value | other for key, value in body.items()}
     return body
 

@@ -74,6 +74,9 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         return (yield from insert(run, link))
     if repeating.waits_for_its_series(run, link.activity):
         return True
+    if repeating.has_left_its_series(run, link):
+        writing.unmark(link, link.mark)
+        return True
     if repeating.is_stale(run, link):
         repeating.let_go(run, link)
         return True

@@ -7,7 +7,15 @@ takes on, its occurrences follow (`following`). An occurrence is linked by itsel
 and `belonging` to which series an occurrence belongs.
 """
 
-from sync.repeating.belonging import candidates, is_stale, let_go, link_of_head, link_of_series, waits_for_its_series
+from sync.repeating.belonging import (
+    candidates,
+    has_left_its_series,
+    is_stale,
+    let_go,
+    link_of_head,
+    link_of_series,
+    waits_for_its_series,
+)
 from sync.repeating.coming_in import lay_out_imported, lay_out_joined, put_rule, renew
 from sync.repeating.exceptions import (
     as_exception,
@@ -51,6 +59,7 @@ __all__ = [
     "followed",
     "forget_exceptions",
     "goes_with_its_series",
+    "has_left_its_series",
     "has_same_organizer",
     "is_none_in_google",
     "is_of_another_kind",

@@ -68,6 +68,18 @@ def waits_for_its_series(run: Run, activity: Activity | None) -> bool:
     return EventLink.objects.filter(pk__in=run.deferred, series=activity.series_id, activity__is_series=True).exists()
 
 
+def has_left_its_series(run: Run, link: EventLink) -> bool:
+    """
+    Whether an occurrence stays by itself since its series has dropped it here: it has no event any more (R15).
+
+    Until Google has heard of the series, and of a write that was on its way, it may still show one.
+    """
+    if link.state != EventLink.State.DETACHED or link.activity is None or link.activity.series_id is not None:
+        return False
+    facts = facts_in(link)
+    return bool(facts.series_event_id) and link_of_series(run, link, facts) is not None
+
+
 def is_stale(run: Run, link: EventLink) -> bool:
     """Whether Google knows an occurrence by another name now: its series was moved, split or made anew."""
     facts = facts_in(link)

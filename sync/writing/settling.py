@@ -260,6 +260,8 @@ def _check_unchanged(pair: Pair, activity: Activity, to_here: Mapping[str, Any],
         raise ChangedHere
     if activity.organizer_id != pair.activity.organizer_id:
         raise ChangedHere
+    if activity.series_id != pair.activity.series_id:  # Dropped by its series, or moved into another part of it (R15).
+        raise ChangedHere
 
 
 def _presence_after(pair: Pair, status: str | None, *, revive: bool) -> Presence:

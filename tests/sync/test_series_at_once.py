@@ -495,6 +495,33 @@ def test_an_exception_waits_for_its_series_that_was_moved_in_this_moment(google,
     assert_quiet(google, annas)
 
 
+@pytest.mark.rule("R15", "R9", "R18")
+def test_an_occurrence_that_leaves_its_series_while_a_session_writes_to_it_stays_by_itself(
+    google, anna, annas, boris, boriss  # noqa: F811
+):  # fmt: skip
+    google.add_account(BORIS)
+    make_here(anna, ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=3"], participants=[boris])
+    synchronize(annas)
+    last = occurrence("2027-04-05")
+    change(last, anna, start=at("2027-04-06"), due=at("2027-04-06", "11:00"))
+
+    def repeat_otherwise() -> None:
+        try:
+            of_all(anna, lines=["RRULE:FREQ=WEEKLY;COUNT=4"])
+        finally:
+            connection.close()  # It runs in a thread of the server.
+
+    google.interject(repeat_otherwise, method="PATCH", times=1)
+    synchronize(annas)
+    settle(boriss, annas)
+
+    last.refresh_from_db()
+    assert (last.series, last.start) == (None, at("2027-04-06"))
+    assert days_there(google) == ["2027-03-08", "2027-03-15", "2027-03-22", "2027-03-29"]
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
+
+
 # --- Divided on one side, repeating otherwise on the other ---------------------------------------------------------
 
 OTHERWISE = [["RRULE:FREQ=WEEKLY;COUNT=7"], ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"]]

@@ -81,6 +81,8 @@ def test_between_timed_and_all_day_the_other_kind_of_time_is_taken_back():
     assert days["start"] == {"date": "2026-03-09", "dateTime": None, "timeZone": None}
     timed = mapping.patch_body({"when": read(MEETING).when}, event={"start": {"date": "2026-03-09"}})
     assert timed["start"] == {"dateTime": "2026-03-09T10:00:00+01:00", "timeZone": "Europe/Berlin", "date": None}
+    gone = mapping.patch_body({"when": read(MEETING).when}, event={"id": "a_20260309", "status": "cancelled"})
+    assert gone["start"] == timed["start"]  # It may have been all-day before it was deleted.
 
 
 @pytest.mark.rule("R12")

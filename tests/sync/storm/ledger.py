@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.db.models import Q
+
 from accounts.models import ExternalAccount
 from activities.models import Activity, FieldChange
 from google_emulator import Emulator
@@ -190,7 +192,8 @@ def _values_here() -> tuple[dict[Place, str], dict[Place, str]]:
     values: dict[Place, str] = {}
     of_series: dict[Place, str] = {}
     columns = ("pk", "is_series", "series_id", "series__split_from", "original_start", "start", "start_date", *TEXTS)
-    rows = list(Activity.every.order_by("-is_series").values_list(*columns))
+    given_up = Q(original_start__isnull=False, deleted_at__isnull=False)  # A person deleted this occurrence.
+    rows = list(Activity.every.exclude(given_up).order_by("-is_series").values_list(*columns))
     heads = {series: texts for _pk, is_series, series, _former, _original, _start, _day, *texts in rows if is_series}
     for pk, is_series, series, former, original, start, day, *texts in rows:
         is_occurrence = series and not is_series
