@@ -161,7 +161,9 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
     if event is not None and pair.facts.series_event_id:
         patch = {name: getattr(pair.here.now, name) for name in core.MERGED}
         known = {**pair.link.event, **event}
-        body = mapping.patch_body(patch, event=known) | {"status": "confirmed"}
+        if not pair.standing.are_guests_cut and "people" not in pair.standing.foreign:
+            patch["people"] = pair.here.now.people  # Who is invited no more, must not hear of it first (R17).
+        body = _body(run, pair, known, patch) | {"status": "confirmed"}
         others = mapping.facts_of(known).has_other_guests
         # To its guests it is as if it were added.
         send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.INSERT, has_other_guests=others)
@@ -185,8 +187,18 @@ def _may_remove(run: Run, pair: Pair) -> bool:
 
 def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Writing:
     """Send only the fields that changed, on the version that was seen (R12)."""
+    body = _body(run, pair, event, patch)
+    others = pair.facts.has_other_guests or "people" in patch
+    send_updates = mailing.send_updates(
+        run, pair.link, pair.activity, Write.UPDATE, has_other_guests=others, fields=patch
+    )
+    return (yield _patch(pair, event, body, send_updates=send_updates))
+
+
+def _body(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is sent of these fields. A list of guests that is Google's already is not sent (R7)."""
     body = mapping.patch_body(patch, event=event)
-    if "people" in patch:
+    if "people" in patch and patch["people"] != pair.google.now.people:
         addresses = store.addresses_of(patch["people"])
         body["attendees"] = mapping.attendees_after(
             event,
@@ -196,11 +208,7 @@ def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Map
             organizer=run.login,
             answer=own_answer(run, pair.activity),
         )
-    others = pair.facts.has_other_guests or "people" in patch
-    send_updates = mailing.send_updates(
-        run, pair.link, pair.activity, Write.UPDATE, has_other_guests=others, fields=patch
-    )
-    return (yield _patch(pair, event, body, send_updates=send_updates))
+    return body
 
 
 def _remove_in_google(run: Run, pair: Pair, event: Mapping[str, Any]) -> Writing:

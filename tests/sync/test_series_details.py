@@ -141,6 +141,23 @@ def test_guests_are_told_about_what_a_person_sets_back(google, anna, annas, bori
 
 
 @pytest.mark.rule("R17", "R14")
+def test_who_is_taken_off_what_returns_to_google_is_not_invited_first(google, anna, annas, boris, boriss):
+    make_there(google, attendees=[{"email": BORIS}])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    google.person(ANNA).delete(instance(google, "2027-03-22")["id"])
+    services.remove_participant(activity=occurrence("2027-03-22"), profile=boris, by=anna, now=timezone.now())
+    google.mail.clear()
+
+    synchronize(annas)
+
+    assert [mail.kind for mail in google.mail.all(to=BORIS)] == ["cancellation"]
+    assert len(there(google)) == 5
+    assert len(there(google, BORIS)) == 4
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R17", "R14")
 def test_nobody_is_told_again_when_telling_guests_is_off(google, anna, annas, boris, boriss):
     make_there(google, attendees=[{"email": BORIS}])
     for calendar in (annas, boriss):
