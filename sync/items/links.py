@@ -116,7 +116,7 @@ def place_event(run: Run, link: EventLink) -> bool:
             return True
         return repeating.place_exception(run, link, whole)
     if facts.is_cancelled:
-        link.delete()
+        repeating.forget(run, link)
         return True
     if reason := why_it_stays_out(run, link):
         writing.ignore_event(link, rule=reason.rule, reason=reason.text)

@@ -9,6 +9,7 @@ and `belonging` to which series an occurrence belongs.
 
 from sync.repeating.belonging import (
     candidates,
+    forget,
     has_left_its_series,
     is_stale,
     let_go,
@@ -57,6 +58,7 @@ __all__ = [
     "exceptions_of",
     "extend_horizon",
     "followed",
+    "forget",
     "forget_exceptions",
     "goes_with_its_series",
     "has_left_its_series",

@@ -61,6 +61,19 @@ def candidates(run: Run, facts: EventFacts) -> list[Candidate]:
     return found
 
 
+def forget(run: Run, link: EventLink) -> None:
+    """
+    Forget an event that was canceled before it came in.
+
+    With a series that its own organizer canceled went its changed occurrences, which Google need not list again (R15).
+    """
+    with run.transaction():
+        if facts_in(link).is_own:
+            changed = EventLink.objects.filter(calendar=run.calendar, google_calendar_id=link.google_calendar_id)
+            changed.filter(event__recurringEventId=link.event_id, state=EventLink.State.SEEN).delete()
+        link.delete()
+
+
 def waits_for_its_series(run: Run, activity: Activity | None) -> bool:
     """Whether the series of an occurrence waits for a person's word before it is removed (R14)."""
     if activity is None or activity.original_start is None or not run.deferred:

@@ -422,6 +422,22 @@ def test_bare_cancelled_stubs_of_what_never_came_here(google, anna, annas):
     assert not SyncSession.objects.filter(outcomes__action="parked").exists()
 
 
+@pytest.mark.rule("R15", "R14", "R18")
+def test_what_was_read_of_a_series_by_a_killed_session_goes_with_it(google, anna, annas, monkeypatch):
+    synchronize(annas)
+    master = make_there(google)
+    person = google.person(ANNA)
+    person.edit(instance(google, WEEKS[3])["id"], {"summary": "Renamed"})
+    with monkeypatch.context() as patch:
+        patch.setattr("sync.items.bring_all_together", lambda _run: "succeeded")  # It dies after it has read.
+        synchronize(annas)
+
+    person.delete(master["id"])
+    in_step(google, annas)
+
+    assert not Activity.objects.exists()
+
+
 # --- Occurrences that are somebody's alone -----------------------------------------------------------------------
 
 
