@@ -228,7 +228,7 @@ class ActivityMarkAdmin(OfActivitiesAdmin):
     """What the next sessions will look at."""
 
     own = "calendar__account__profile"
-    list_display = ["id", "calendar", "activity_subject", "mark"]
+    list_display = ["id", "calendar", "activity_subject", "mark", "retry_at"]
     list_select_related = ["calendar__account"]
     search_fields = ["calendar__account__login"]
     fields = ["calendar", "activity_subject", "mark"]

@@ -38,7 +38,7 @@ def _put(*, activities: Iterable[int], calendars: Iterable[int]) -> None:
         [ActivityMark(calendar_id=one, activity_id=pk, mark=mark) for pk in activities for one in calendars],
         update_conflicts=True,
         unique_fields=["calendar", "activity"],
-        update_fields=["mark"],
+        update_fields=["mark", "attempts", "retry_at"],  # Whatever it waited for: it has changed.
         batch_size=1000,
     )
 

@@ -213,6 +213,8 @@ class ActivityMark(models.Model):
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="activity_marks")
     activity = models.ForeignKey(Activity, models.CASCADE, related_name="+")
     mark = models.PositiveIntegerField(default=0)  # Another number with each change, so that none is taken off unseen.
+    attempts = models.PositiveIntegerField(default=0)  # Since it was parked without a link (R19).
+    retry_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

@@ -239,8 +239,11 @@ def _is_due(
     if link and link.is_marked:
         return True, "Its event or its activity changed."
     marks = ActivityMark.objects.filter(calendar=calendar)
-    if activity and marks.filter(activity__in=[activity, explain.whole_of(activity)]).exists():
+    marked = marks.filter(activity__in=[activity, explain.whole_of(activity)]) if activity else marks.none()
+    if marked.filter(Q(retry_at=None) | Q(retry_at__lte=now)).exists():
         return True, "The activity changed."
+    if waiting := marked.first():
+        return False, f"It waits until {waiting.retry_at:%Y-%m-%d %H:%M} UTC, or for Retry."
     if calendar.compare_all:
         return True, "The next session looks at everything."
     return False, "Nothing changed since it was looked at; once a day everything is compared."

@@ -139,24 +139,23 @@ def park(
     tries_again: bool = True,
 ) -> None:
     """
-    Put an item aside with its reason; it is tried again, each time later (R19).
-
-    An activity without a link yet is tried again by the daily comparison, or when it changes.
+    Put an item aside with its reason; it is tried again, each time later, and at once when it changes (R19).
     """
     link = EventLink.objects.select_related("activity").filter(pk=link_id).first()  # type: ignore[misc] # None finds nothing.
     with run.transaction():
         if link:
             item = link.activity.subject if link.activity else str(link.event.get("summary", ""))
-            pause = min(FIRST_PAUSE * 2 ** min(link.attempts, 12), LONGEST_PAUSE)
-            link.attempts = min(link.attempts + 1, 100)
             link.reason, link.rule = reason[:500], rule
-            link.retry_at = run.now + pause if tries_again else None
+            link.retry_at = run.now + _pause(link.attempts) if tries_again else None
+            link.attempts = min(link.attempts + 1, 100)
             link.is_marked = False
             link.save(update_fields=["attempts", "reason", "rule", "retry_at", "is_marked"])
         else:
             activity = Activity.every.filter(pk=mark.activity_id).first() if mark else None
             item = activity.subject if activity else ""
-            if mark:
+            if mark and tries_again:
+                writing.postpone_activity(mark, until=run.now + _pause(mark.attempts))
+            elif mark:
                 writing.unmark_activity(mark)
         activity_id = activity.pk if not link and activity else None
         run.note(
@@ -168,3 +167,7 @@ def park(
             activity_id=activity_id,
             error=error,
         )
+
+
+def _pause(attempts: int) -> timedelta:
+    return min(FIRST_PAUSE * 2 ** min(attempts, 12), LONGEST_PAUSE)

@@ -110,7 +110,8 @@ def _in_lane(row: Mapping[str, Any], series: Mapping[str, int]) -> Marked:
 
 def marked_activities(run: Run) -> list[MarkedActivity]:
     """Return the activities to look at, in the order in which they have to be."""
-    return in_lanes(run, run.calendar.activity_marks.select_related("activity").order_by("id"))
+    due = run.calendar.activity_marks.filter(Q(retry_at=None) | Q(retry_at__lte=run.now))
+    return in_lanes(run, due.select_related("activity").order_by("id"))
 
 
 def in_lanes(run: Run, marks: Iterable[ActivityMark]) -> list[MarkedActivity]:

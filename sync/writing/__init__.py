@@ -8,7 +8,16 @@ have agreed on, `along` lets a part that was divided off here take part in what 
 from sync.writing.along import take_along
 from sync.writing.importing import import_event, join_activity, move_link, release
 from sync.writing.inserting import adopt, intend, next_incarnation, prepare_insert, take_another_id
-from sync.writing.settling import hand_over, ignore_event, meet, relink, settle_pair, unmark, unmark_activity
+from sync.writing.settling import (
+    hand_over,
+    ignore_event,
+    meet,
+    postpone_activity,
+    relink,
+    settle_pair,
+    unmark,
+    unmark_activity,
+)
 
 __all__ = [
     "adopt",
@@ -20,6 +29,7 @@ __all__ = [
     "meet",
     "move_link",
     "next_incarnation",
+    "postpone_activity",
     "prepare_insert",
     "release",
     "relink",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -197,6 +198,12 @@ def unmark(link: EventLink, mark: int, **values: Any) -> None:
 def unmark_activity(mark: ActivityMark) -> None:
     """Take an activity's mark off, unless it was set again since it was read."""
     ActivityMark.objects.filter(pk=mark.pk, mark=mark.mark).delete()
+
+
+def postpone_activity(mark: ActivityMark, *, until: datetime) -> None:
+    """Look at an activity again later, unless it changed while it was looked at (R19). `until` is aware."""
+    waiting = ActivityMark.objects.filter(pk=mark.pk, mark=mark.mark)
+    waiting.update(retry_at=until, attempts=min(mark.attempts + 1, 100))
 
 
 def ignore_event(link: EventLink, *, rule: str, reason: str) -> None:

@@ -14,7 +14,7 @@ from activities import series, services
 from activities.models import Activity, Series
 from google_emulator import Emulator
 from sync import repeating
-from sync.models import EventLink, SyncedCalendar, SyncOutcome
+from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncOutcome
 from tests.factories import make_user
 from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, change, counts, tagged
@@ -543,6 +543,38 @@ def test_what_another_person_lets_repeat_here_while_the_organizer_invites_in_goo
     assert (left.pk, left.start, left.series) == (activity.pk, at("2027-03-08"), None)
     [replaced] = SyncOutcome.objects.filter(action="replaced")
     assert (replaced.field, replaced.rule, replaced.here["lines"]) == ("when", "R6", WEEKLY)
+
+
+@pytest.mark.rule("R15", "R19")
+def test_an_occurrence_that_google_will_not_show_is_tried_again_each_time_later(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    change(occurrence("2027-03-15"), anna, location="Garden")
+    google.fail("status", status=400, reason="invalid", method="GET", path=r"_2027", times=2)
+
+    for minutes in (5, 10):
+        session = synchronize(annas)
+        assert session.outcomes.filter(action="parked").count() == 1
+        assert_quiet(google, annas)
+        waits = ActivityMark.objects.get().retry_at - timezone.now()
+        assert timedelta(minutes=minutes - 1) < waits <= timedelta(minutes=minutes)
+        ActivityMark.objects.update(retry_at=timezone.now())
+
+    in_step(google, annas)
+    assert {row[3] for row in rows_there(google)} == {"", "Garden"}
+    assert not ActivityMark.objects.exists()
+
+
+@pytest.mark.rule("R15", "R19")
+def test_a_parked_occurrence_is_tried_at_once_when_it_changes(google, anna, annas):
+    make_there(google)
+    synchronize(annas)
+    change(occurrence("2027-03-15"), anna, location="Garden")
+    google.fail("status", status=400, reason="invalid", method="GET", path=r"_2027", times=1)
+    assert synchronize(annas).outcomes.filter(action="parked").count() == 1
+
+    change(occurrence("2027-03-15"), anna, notes="Bring boots")
+    in_step(google, annas)
 
 
 @pytest.mark.rule("R15", "R11")
