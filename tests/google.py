@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
+import httplib2
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Profile, User
@@ -31,11 +33,24 @@ def emulator() -> Iterator[Emulator]:
 
 
 @pytest.fixture
-def google(emulator: Emulator, settings: Any) -> Emulator:
-    """An empty local Google that the product's settings point at."""
+def google(emulator: Emulator, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Emulator:
+    """An empty local Google that the product's settings point at, and that nobody asks within a transaction (R18)."""
     emulator.reset()
     point_at(emulator.url, settings)
+    monkeypatch.setattr(httplib2.Http, "request", outside_of_transactions(httplib2.Http.request))
     return emulator
+
+
+def outside_of_transactions(really: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that does the same, but fails while this thread holds a transaction of the product's open."""
+
+    def request(*args: Any, **kwargs: Any) -> Any:
+        # Django's own mark for the transaction around a whole test.
+        held = [block for block in connection.atomic_blocks if not block._from_testcase]
+        assert not held, "Google is asked within a transaction."
+        return really(*args, **kwargs)
+
+    return request
 
 
 def point_at(root: str, settings: Any) -> None:
