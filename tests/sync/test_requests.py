@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from urllib.parse import parse_qs
 
 import pytest
 from django.utils import timezone
@@ -84,9 +85,19 @@ def test_a_conflict_costs_its_own_reading_and_writing_and_no_others(google, anna
 
 
 @pytest.mark.rule("R18")
+def test_as_many_events_are_asked_for_at_once_as_google_lists(google, anna, annas):
+    google.requests.clear()
+
+    synchronize(annas)
+
+    [listing] = google.requests
+    assert parse_qs(listing.query)["maxResults"] == ["2500"]
+
+
+@pytest.mark.rule("R18")
 @pytest.mark.timeout(300)
 def test_the_first_reading_takes_a_request_for_each_page(google, anna, annas, monkeypatch):
-    # As with the 2,500 that Google lists at once.
+    # Fewer than the 2,500 of the test before.
     monkeypatch.setitem(CalendarGateway.list_events.__kwdefaults__, "page_size", 25)
     google.fill(ANNA, [{"summary": f"Talk {number}", **TEN} for number in range(110)])
 
