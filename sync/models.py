@@ -173,7 +173,7 @@ class EventLink(models.Model):
     rule = models.CharField(max_length=8, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     retry_at = models.DateTimeField(null=True, blank=True)
-    settled_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)  # Up to then all that was changed here is agreed on.
 
     class Meta:
         constraints = [

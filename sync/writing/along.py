@@ -159,5 +159,5 @@ def _keep_taken_along(run: Run, pair: Pair) -> None:
             "snapshot": snapshots.dump(google),
             "answers": answers or (pair.link.base_google or {}).get("answers", {}),
         },
-        settled_at=timezone.now(),
+        settled_at=timezone.now() if len(same) == len(snapshots.FIELDS) else pair.link.settled_at,
     )

@@ -97,8 +97,9 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
             splitting.with_base(content, start.base_google),
         )
         settle(
-            current, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles, mark=link.mark
-        )
+            current, here=base_here, google=base_google, now_here=here, presence=Presence.PRESENT, profiles=profiles,
+            mark=link.mark,
+        )  # fmt: skip
         run.count("added", SyncOutcome.Direction.HERE)
         rule, words = ("R15", PART_OF_GOOGLES) if former else ("R3", _import_words(activity, facts, run))
         run.note(SyncOutcome.Action.ADDED, rule=rule, reason=words, item=activity.subject, link=current)
@@ -171,7 +172,9 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         )
         base_here, base_google = _inherited_bases(activity, here, content)
         link.activity = activity
-        settle(link, here=base_here, google=base_google, presence=Presence.PRESENT, profiles=profiles)
+        settle(
+            link, here=base_here, google=base_google, now_here=here, presence=Presence.PRESENT, profiles=profiles
+        )
         if not Meeting.objects.filter(activity=activity).exists():
             claim_meeting(facts, activity, may_fail=True)
         EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.

@@ -123,7 +123,8 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         current = EventLink.objects.select_for_update().get(pk=link.pk)
         activity = store.load_activity(current.activity_id, lock=True)
         sent = store.base_of(current.base_here)
-        here = sent or store.snapshot_here(activity, addresses=invitable(activity), organizer=activity.organizer_id)
+        now_here = store.snapshot_here(activity, addresses=invitable(activity), organizer=activity.organizer_id)
+        here = sent or now_here
         current.event, current.etag = event, str(event.get("etag", ""))
         current.ical_uid = facts.ical_uid[: store.LONGEST_ID]
         current.set_guest_addresses(facts.addresses)
@@ -132,7 +133,8 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         activity.save(update_fields=["google_organizer", "google_read_only_reason", "join_link", "other_guests"])
         claim_meeting(facts, activity, may_fail=True)
         mark = current.mark
-        settle(current, here=here, google=content if is_answer else here, presence=Presence.PRESENT, profiles=profiles)
+        google = content if is_answer else here
+        settle(current, here=here, google=google, now_here=now_here, presence=Presence.PRESENT, profiles=profiles)
         if not is_answer:
             EventLink.objects.filter(pk=current.pk).update(is_marked=True, mark=mark + 1)
         run.count("added", SyncOutcome.Direction.GOOGLE)

@@ -110,6 +110,7 @@ def settle_pair(
             link,
             here=base_here,
             google=base_google,
+            now_here=here_after,
             presence=presence,
             profiles=profiles,
             state=EventLink.State.LINKED if revive else state or pair.link.state,
@@ -228,6 +229,7 @@ def settle(
     *,
     here: Snapshot | None,
     google: Snapshot | None,
+    now_here: Snapshot | None,
     presence: Presence,
     profiles: Mapping[str, int],
     state: str = EventLink.State.LINKED,
@@ -236,6 +238,7 @@ def settle(
     keeps_base: bool = False,
     declined_from: str = "",
 ) -> None:
+    """Let a link, locked, have these bases. `now_here` is what the activity holds: where it differs, it was edited."""
     facts = facts_in(link)
     answers = {str(profiles[guest.address]): guest.response for guest in facts.guests if guest.address in profiles}
     if facts.is_cancelled:  # Nobody's answer counts for anything now; what was agreed on does, should it return.
@@ -250,7 +253,8 @@ def settle(
     else:
         link.base_here = {"snapshot": snapshots.dump(here), "presence": presence.value} if here else None
         link.base_google = {"snapshot": snapshots.dump(google), "answers": answers} if google else None
-        link.settled_at = timezone.now()
+        if here == now_here:  # Else the log of what still waits to be sent is asked for again (R6, R11).
+            link.settled_at = timezone.now()
     if declined_from:
         link.base_here = {**(link.base_here or {}), "declined_from": declined_from}
     link.send_updates, link.mail_about, link.is_back_fill = "", None, False

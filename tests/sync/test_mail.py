@@ -6,11 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import Profile
 from activities import services
-from activities.models import Activity
+from activities.models import Activity, FieldChange
 from sync import set_up
 from sync.models import EventLink, SyncSettings
 from tests.google import synchronize
@@ -53,6 +54,29 @@ def test_a_first_synchronization_tells_nobody(google, anna, annas, boris):
 
     assert google.person("boris@northfold.example").events()
     assert not google.mail.all()
+
+
+@pytest.mark.rule("R17", "R19")
+@pytest.mark.parametrize(("tells", "mailed"), [(True, True), (False, False)])
+def test_what_was_decided_about_a_change_holds_for_its_retries_a_day_later(google, anna, annas, boris, tells, mailed):
+    google.add_account("boris@northfold.example")
+    synchronize(annas)
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    google.mail.clear()
+    SyncSettings.objects.filter(profile=anna).update(tell_guests=tells)
+    change(activity, anna, location="Room 9")
+    google.fail(status=400, reason="invalid", method="PATCH", times=1)
+    assert synchronize(annas).outcomes.filter(action="parked").exists()
+
+    SyncSettings.objects.filter(profile=anna).update(tell_guests=not tells)
+    FieldChange.objects.update(at=F("at") - timedelta(hours=25))
+    aged = {name: F(name) - timedelta(hours=25) for name in ("mail_about", "settled_at")}
+    EventLink.objects.update(retry_at=timezone.now(), **aged)
+    synchronize(annas)
+
+    assert google.person("anna@northfold.example").events()[0]["location"] == "Room 9"
+    assert bool(google.mail.all(to="boris@northfold.example")) is mailed
 
 
 @pytest.mark.rule("R17")

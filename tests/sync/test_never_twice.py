@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.models import ExternalAccount
 from activities import services
-from activities.models import Activity
-from sync.models import EventLink
+from activities.models import Activity, FieldChange
+from sync.models import EventLink, SyncedCalendar
 from tests.google import connect, sync_tag, synchronize
 from tests.sync.helpers import (
     TEN,
@@ -64,6 +64,31 @@ def test_a_session_killed_after_the_insert_leaves_one_event_and_the_next_links_i
     synchronize(annas)
     assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Still linked"]
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R6")
+def test_what_the_organizer_changed_after_an_insert_that_was_cut_off_goes_out_hours_later(
+    google, anna, annas, boris, monkeypatch
+):
+    from sync import writing
+
+    def die(*_args: Any, **_values: Any) -> None:
+        raise KeyboardInterrupt
+
+    google.add_account("boris@northfold.example")
+    activity = tagged(anna, participants=[boris])
+    with monkeypatch.context() as patch:
+        patch.setattr(writing, "adopt", die)
+        with pytest.raises(KeyboardInterrupt):
+            synchronize(annas)
+    SyncedCalendar.objects.update(lease_by="", lease_until=None)
+    change(activity, anna, subject="Moved to Lund")
+    FieldChange.objects.update(at=timezone.now() - timedelta(hours=2))
+
+    synchronize(annas)
+
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Moved to Lund"]
+    assert only_activity().subject == "Moved to Lund"
 
 
 @pytest.mark.rule("R22", "R13")

@@ -522,6 +522,53 @@ def test_an_occurrence_that_leaves_its_series_while_a_session_writes_to_it_stays
         assert_quiet(google, calendar)
 
 
+# --- Hours later -----------------------------------------------------------------------------------------------------
+
+
+def hours_pass(*, settled: float) -> None:
+    """What was changed here was changed two hours ago; `settled` says how many hours ago links were last settled."""
+    then, moment = timezone.now() - timedelta(hours=2), timezone.now() - timedelta(hours=settled)
+    FieldChange.objects.update(at=then)
+    Activity.every.update(modified_at=then)
+    EventLink.objects.filter(settled_at__gt=moment).update(settled_at=moment)
+
+
+@pytest.mark.rule("R15", "R6", "R11")
+def test_a_change_of_all_holds_in_both_parts_though_google_divides_hours_later(google, anna, annas, boriss):  # noqa: F811
+    make_there(google, attendees=[{"email": BORIS}])
+    settle(annas, boriss)
+    of_all(anna, location="Hall")
+    hours_pass(settled=2.1)
+    split_there(google)
+
+    settle(annas)
+
+    assert [event.get("location") for event in there(google)] == ["Hall"] * 5
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+
+
+@pytest.mark.rule("R15", "R6", "R19")
+def test_a_meeting_divided_here_is_cut_in_google_though_its_part_is_refused_for_hours(
+    google, anna, annas, boris, boriss  # noqa: F811
+):  # fmt: skip
+    make_here(anna, participants=[boris])
+    settle(annas, boriss)
+    hours_pass(settled=2.1)  # So long ago both sides agreed.
+    split_here(anna)
+    google.fail(status=400, reason="invalid", times=2, **INSERTS)
+    for settled in (1.9, 0.1):  # What each session in between settled, was settled then.
+        synchronize(annas)
+        hours_pass(settled=settled)
+        EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
+
+    settle(annas)
+
+    assert [event["summary"] for event in there(google)] == ["Stand-up"] * 2 + ["Retro"] * 3
+    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
 # --- Divided on one side, repeating otherwise on the other ---------------------------------------------------------
 
 OTHERWISE = [["RRULE:FREQ=WEEKLY;COUNT=7"], ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"]]
