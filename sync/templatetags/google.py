@@ -61,6 +61,19 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
     }
 
 
+@register.simple_tag(takes_context=True)
+def why_event_stays(context: RequestContext, activity: Activity) -> str:
+    """Return, for whoever is about to delete an activity, why its event stays in Google; empty if it goes too (R4)."""
+    profile = context["request"].user.profile
+    explanation = explain.explain(activity=activity, profile=profile, now=timezone.now())
+    if explanation.state != "frozen":
+        return ""
+    stays = _("Its synchronization is frozen, so the event stays in Google Calendar.")
+    if removal.why_not(explanation.link) is not None:
+        return stays
+    return f"{stays} {_('To delete the event as well, choose Remove from Google Calendar on its page first.')}"
+
+
 @register.simple_tag
 def activities_in_google(activities: Iterable[Activity]) -> set[int]:
     """Return the ids of those of the activities that are in somebody's Google Calendar, in one query."""
