@@ -42,24 +42,22 @@ class UnableToTag(Exception):
 
 def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     """Return why this person may not change what also lives in Google, or None if they may (R6)."""
-    return _first_answer(asks_why_read_only, activity, profile=profile)
+    asked = [activity]
+    if activity.original_start:  # What is true of a whole series is true of its occurrences (R15).
+        asked += Activity.every.filter(series=activity.series_id, is_series=True)
+    return next(filter(None, (_answer(asks_why_read_only, activity=one, profile=profile) for one in asked)), None)
 
 
 def why_not_cancelable(*, activity: Activity, profile: Profile) -> str | None:
     """Return why this person may not cancel the activity for everybody, or None if they may (R6, R14)."""
     reason = why_read_only(activity=activity, profile=profile)
-    return reason or _first_answer(asks_why_not_cancelable, activity)
+    return reason or _answer(asks_why_not_cancelable, activity=activity)
 
 
-def _first_answer(question: Signal, activity: Activity, **about: Any) -> str | None:
-    asked = [activity]
-    if activity.original_start:  # What is true of a whole series is true of its occurrences (R15).
-        asked += Activity.every.filter(series=activity.series_id, is_series=True)
-    for one in asked:
-        answers = question.send(sender=Activity, activity=one, **about)
-        if reason := next((answer for _receiver, answer in answers if answer), None):
-            return str(reason)
-    return None
+def _answer(question: Signal, **about: Any) -> str | None:
+    """Return the first sentence that somebody who listens has to say, or None."""
+    answers = question.send(sender=Activity, **about)
+    return next((str(answer) for _receiver, answer in answers if answer), None)
 
 
 @transaction.atomic
@@ -237,7 +235,7 @@ def delete(*, activity: Activity, by: Profile, now: datetime) -> None:
 def why_not_deletable(*, activity: Activity, profile: Profile) -> str | None:
     """Return why this person may not delete the activity, or None if they may (R14)."""
     reason = why_not_restorable(activity=activity, profile=profile)
-    return reason or _first_answer(asks_why_not_cancelable, activity)
+    return reason or _answer(asks_why_not_cancelable, activity=activity)
 
 
 def why_not_restorable(*, activity: Activity, profile: Profile) -> str | None:

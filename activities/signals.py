@@ -11,7 +11,7 @@ activity_changed = Signal()
 asks_why_read_only = Signal()
 
 # A question asked before something is canceled or deleted: why may it not be, whoever asks (R6, R14)?
-# Arguments: activity. Receivers return a sentence for the user, or None.
+# Arguments: activity, of whose series it is asked along. Receivers return a sentence for the user, or None.
 asks_why_not_cancelable = Signal()
 
 # A question asked before "this and following" divides a series: why may it not be (R15)?

@@ -52,7 +52,7 @@ def _was_frozen() -> Q:
 
 
 def _keep_in_sight(links: list[EventLink]) -> None:
-    """Keep what became events without an activity as seen: they come in only if somebody changes them in Google (R2)."""
+    """Keep what became events without an activity as seen: they come in only once changed in Google (R2)."""
     there = set(Activity.every.filter(pk__in=[link.activity_id for link in links]).values_list("pk", flat=True))
     EventLink.objects.bulk_create(
         EventLink(

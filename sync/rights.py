@@ -39,12 +39,10 @@ def why_not_cancelable(*, activity: Activity) -> str | None:
 
     Its Organizer's calendar would have to say so to Google: what others hold of a meeting is theirs to decline only.
     """
-    links = EventLink.objects.filter(_linked(activity), state__in=EventLink.HOLDING)
-    of_organizer = links.filter(calendar__account__profile=activity.organizer_id)
-    if activity.organizer_id and of_organizer.exists():
-        links = of_organizer
-    # What is being added is our own, though Google has not shown it yet.
-    held = [facts_in(link) for link in links.exclude(state=EventLink.State.INSERTING)]
+    found = EventLink.objects.filter(_linked(activity), state__in=EventLink.HOLDING)
+    links = list(found.select_related("calendar__account"))
+    links = [link for link in links if link.calendar.account.profile_id == activity.organizer_id] or links
+    held = [facts_in(link) for link in links if link.event]  # What Google has not shown yet, we are adding ourselves.
     if not held or any(facts.is_own for facts in held):
         return None
     return why_not_to_cancel(why_read_only=held[0].why_read_only, is_own_copy=False)

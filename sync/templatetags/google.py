@@ -45,7 +45,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
     """Show whether an activity is in Google, why, and what gave way there (R21)."""
     profile = context["request"].user.profile
     now = timezone.now()
-    explanation = explain.explain(activity=activity, profile=profile, now=now)
+    explanation = _explained(context, activity, now=now)
     return {
         "activity": activity,
         "explanation": explanation,
@@ -64,8 +64,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
 @register.simple_tag(takes_context=True)
 def why_event_stays(context: RequestContext, activity: Activity) -> str:
     """Return, for whoever is about to delete an activity, why its event stays in Google; empty if it goes too (R4)."""
-    profile = context["request"].user.profile
-    explanation = explain.explain(activity=activity, profile=profile, now=timezone.now())
+    explanation = _explained(context, activity, now=timezone.now())
     if explanation.state != "frozen":
         return ""
     stays = _("Its synchronization is frozen, so the event stays in Google Calendar.")
@@ -184,6 +183,15 @@ def counts_in_words(session: SyncSession, side: str) -> str:
 def item(mapping: dict[Any, Any], key: Any) -> Any:
     """Return the mapping's value of a key, None without one."""
     return mapping.get(key)
+
+
+def _explained(context: RequestContext, activity: Activity, *, now: datetime) -> explain.Explanation:
+    """Return how an activity stands in Google; what one page asks twice is looked up once."""
+    request = context["request"]
+    known: dict[int, explain.Explanation] = vars(request).setdefault("_explained", {})
+    if activity.pk not in known:
+        known[activity.pk] = explain.explain(activity=activity, profile=request.user.profile, now=now)
+    return known[activity.pk]
 
 
 def _status(
