@@ -12,11 +12,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from activities.models import Activity, FieldChange, Participant, Series, Tag
-from activities.signals import activity_changed, asks_why_read_only
+from activities.signals import activity_changed, asks_why_not_cancelable, asks_why_read_only
 
 # The fields of the form that a person may set; `when` stands for start, due, all_day, the two dates and the time zone.
 PLAIN_FIELDS = (
@@ -44,11 +45,19 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     asked = [activity]
     if activity.original_start:  # What is true of a whole series is true of its occurrences (R15).
         asked += Activity.every.filter(series=activity.series_id, is_series=True)
-    for one in asked:
-        answers = asks_why_read_only.send(sender=Activity, activity=one, profile=profile)
-        if reason := next((answer for _receiver, answer in answers if answer), None):
-            return str(reason)
-    return None
+    return next(filter(None, (_answer(asks_why_read_only, activity=one, profile=profile) for one in asked)), None)
+
+
+def why_not_cancelable(*, activity: Activity, profile: Profile) -> str | None:
+    """Return why this person may not cancel the activity for everybody, or None if they may (R6, R14)."""
+    reason = why_read_only(activity=activity, profile=profile)
+    return reason or _answer(asks_why_not_cancelable, activity=activity)
+
+
+def _answer(question: Signal, **about: Any) -> str | None:
+    """Return the first sentence that somebody who listens has to say, or None."""
+    answers = question.send(sender=Activity, **about)
+    return next((str(answer) for _receiver, answer in answers if answer), None)
 
 
 @transaction.atomic
@@ -225,6 +234,12 @@ def delete(*, activity: Activity, by: Profile, now: datetime) -> None:
 
 def why_not_deletable(*, activity: Activity, profile: Profile) -> str | None:
     """Return why this person may not delete the activity, or None if they may (R14)."""
+    reason = why_not_restorable(activity=activity, profile=profile)
+    return reason or _answer(asks_why_not_cancelable, activity=activity)
+
+
+def why_not_restorable(*, activity: Activity, profile: Profile) -> str | None:
+    """Return why this person may not bring the activity back once it is deleted, or None if they may (R14)."""
     if activity.organizer_id == profile.pk:
         return why_read_only(activity=activity, profile=profile)
     if activity.organizer_id is None and profile.pk in (activity.owner_id, activity.reporter_id):
@@ -239,7 +254,7 @@ def restore(*, activity: Activity, by: Profile, now: datetime) -> None:
 
     :raises UnableToChange: if it is somebody else's to delete, and so to restore.
     """
-    if reason := why_not_deletable(activity=activity, profile=by):
+    if reason := why_not_restorable(activity=activity, profile=by):
         raise UnableToChange(reason)
     activity.deleted_at = None
     activity.save(update_fields=["deleted_at", "modified_at"])
@@ -519,7 +534,9 @@ def _refuse_foreign_changes(
     if not (cancels or SYNCHRONIZED_FIELDS & changes.keys()):
         return
     as_stored = Activity.every.get(pk=activity.pk)  # What would be changed may be what makes it somebody else's.
-    if reason := why_read_only(activity=as_stored, profile=by):
+    is_canceled_now = cancels and changes["status"] == Activity.Status.CANCELED
+    why_not = why_not_cancelable if is_canceled_now else why_read_only
+    if reason := why_not(activity=as_stored, profile=by):
         raise UnableToChange(reason)
 
 

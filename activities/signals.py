@@ -10,6 +10,10 @@ activity_changed = Signal()
 # Arguments: activity, profile. Receivers return a sentence for the user, or None.
 asks_why_read_only = Signal()
 
+# A question asked before something is canceled or deleted: why may it not be, whoever asks (R6, R14)?
+# Arguments: activity, of whose series it is asked along. Receivers return a sentence for the user, or None.
+asks_why_not_cancelable = Signal()
+
 # A question asked before "this and following" divides a series: why may it not be (R15)?
 # Arguments: head (Activity), profile. Receivers return a sentence for the user, or None.
 asks_why_not_divisible = Signal()

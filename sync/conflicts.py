@@ -55,8 +55,12 @@ def why_not(outcome: SyncOutcome, *, profile: Profile) -> str | None:
         return _("Change this one on the page of the activity.")
     if outcome.field in PERSONAL_FIELDS:
         return None
-    if outcome.field == "status" and (activity.deleted_at or other_value(outcome) == "deleted"):
+    if outcome.field == "status" and activity.deleted_at:
+        return services.why_not_restorable(activity=activity, profile=profile)
+    if outcome.field == "status" and other_value(outcome) == "deleted":
         return services.why_not_deletable(activity=activity, profile=profile)
+    if outcome.field == "status" and other_value(outcome) in CANCELED:
+        return services.why_not_cancelable(activity=activity, profile=profile)
     return services.why_read_only(activity=activity, profile=profile)
 
 

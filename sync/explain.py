@@ -10,7 +10,7 @@ from activities.models import Activity
 from sync import conflicts, store
 from sync import pending as on_its_way
 from sync.core import mapping
-from sync.core.decide import Presence
+from sync.core.decide import Presence, why_not_to_cancel
 from sync.core.eligibility import Window, first_unmet, reasons_to_send
 from sync.core.people import Roles, organizer_of
 from sync.core.reasons import Reason
@@ -127,6 +127,10 @@ def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: lis
     if link.state == State.INSERTING:
         return Explanation("pending", "On its way to Google", "open", next_step="The next session completes it.")
     if is_gone and is_mine and not was_gone:
+        facts = mapping.facts_of(link.event)
+        if why_not := why_not_to_cancel(why_read_only=facts.why_read_only, is_own_copy=facts.is_own):
+            reasons.append(Reason(False, why_not, "R6"))
+            return Explanation("in_google", "In Google", "good", next_step="The next session sets it back here.")
         return Explanation("leaving", "Leaving Google", "open", next_step="The next session removes the event.")
     return Explanation("in_google", "In Google", "good")
 

@@ -13,6 +13,7 @@ from accounts.signals import emails_changed
 from activities.models import Activity
 from activities.signals import (
     activity_changed,
+    asks_why_not_cancelable,
     asks_why_not_divisible,
     asks_why_read_only,
     occurrences_left,
@@ -46,6 +47,11 @@ def let_others_take_over(*, instance: ExternalAccount, **_: Any) -> None:
 @receiver(asks_why_read_only)
 def say_why_it_is_read_only(*, activity: Activity, profile: Any, **_: Any) -> str | None:
     return rights.why_read_only(activity=activity, profile=profile)
+
+
+@receiver(asks_why_not_cancelable)
+def say_why_it_is_not_cancelable(*, activity: Activity, **_: Any) -> str | None:
+    return rights.why_not_cancelable(activity=activity)
 
 
 @receiver(asks_why_not_divisible)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from activities import series
@@ -13,9 +14,10 @@ from sync.models import EventLink
 AT_ONCE = 200  # Activities that one round of the dispatcher erases.
 
 
+@transaction.atomic
 def erase_deleted(*, now: datetime) -> int:
     """
-    Erase activities that were deleted more than 30 days ago and are out of Google. Returns how many.
+    Erase activities that were deleted more than 30 days ago and are out of Google, or were frozen. Returns how many.
 
     Of a series, its head goes when no occurrence is left (R15).
     """
@@ -29,5 +31,42 @@ def erase_deleted(*, now: datetime) -> int:
     # deletion would never be sent. That of a whole series is the head's to send.
     held_with_series = Q(is_series=False) & Exists(of_series) & ~Exists(of_row.filter(state=EventLink.State.DETACHED))
     held = Q(Exists(of_row.filter(state__in=EventLink.HOLDING))) | held_with_series
-    gone = Activity.every.to_be_erased(now=now).exclude(held).order_by("is_series", "pk")
-    return series.erase(gone.values_list("pk", flat=True)[:AT_ONCE])
+    gone = Activity.every.to_be_erased(now=now).exclude(held & ~_was_frozen()).order_by("is_series", "pk")
+    ids = list(gone.values_list("pk", flat=True)[:AT_ONCE])
+    links = list(EventLink.objects.filter(activity__in=ids, state__in=EventLink.HOLDING))
+    count = series.erase(ids)
+    _keep_in_sight(links)
+    return count
+
+
+def _was_frozen() -> Q:
+    """
+    What was deleted while its Organizer's link was frozen: the event stays in Google, and nobody can thaw it (R4).
+
+    That of an occurrence is its series', which thaws as long as it goes on.
+    """
+    frozen = EventLink.objects.filter(state=EventLink.State.FROZEN, calendar__account__profile=OuterRef("organizer"))
+    heads = Activity.every.filter(is_series=True, deleted_at__isnull=False)
+    of_itself = Q(series=None) & Exists(frozen.filter(activity=OuterRef("pk")))
+    return of_itself | Q(Exists(frozen.filter(activity__in=heads, activity__series=OuterRef("series"))))
+
+
+def _keep_in_sight(links: list[EventLink]) -> None:
+    """Keep what became events without an activity as seen: they come in only once changed in Google (R2)."""
+    there = set(Activity.every.filter(pk__in=[link.activity_id for link in links]).values_list("pk", flat=True))
+    EventLink.objects.bulk_create(
+        EventLink(
+            calendar_id=link.calendar_id,
+            google_calendar_id=link.google_calendar_id,
+            event_id=link.event_id,
+            ical_uid=link.ical_uid,
+            event=link.event,
+            etag=link.etag,
+            guest_addresses=link.guest_addresses,
+            seen_in_read=link.seen_in_read,
+            rule="R4",
+            reason="Its activity was deleted while it was frozen.",
+        )
+        for link in links
+        if link.activity_id not in there
+    )

@@ -8,7 +8,9 @@ from django.utils.translation import gettext as _
 from accounts.models import Profile
 from activities.models import Activity
 from sync import splitting
+from sync.core.decide import why_not_to_cancel
 from sync.models import EventLink
+from sync.run import facts_in
 
 
 def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
@@ -17,13 +19,10 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
 
     An activity that is in no Google calendar, or that nobody else takes part in, is anybody's who may open it.
     """
-    linked = Q(activity=activity)
-    if activity.series_id:
-        linked |= Q(activity__series=activity.series_id, activity__is_series=True)  # It goes with its series (R15).
     states = [*EventLink.HOLDING]
     if activity.status == Activity.Status.CANCELED:
         states.append(EventLink.State.DETACHED)  # To set it back is to bring the event back (R14).
-    if not EventLink.objects.filter(linked, state__in=states).exists():
+    if not EventLink.objects.filter(_linked(activity), state__in=states).exists():
         return None
     if activity.google_read_only_reason:
         return activity.google_read_only_reason
@@ -32,6 +31,28 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
             "name": activity.organizer.full_name
         }
     return None
+
+
+def why_not_cancelable(*, activity: Activity) -> str | None:
+    """
+    Return why an activity cannot be canceled or deleted for everybody, or None (R6, R14).
+
+    Its Organizer's calendar would have to say so to Google: what others hold of a meeting is theirs to decline only.
+    """
+    found = EventLink.objects.filter(_linked(activity), state__in=EventLink.HOLDING)
+    links = list(found.select_related("calendar__account"))
+    links = [link for link in links if link.calendar.account.profile_id == activity.organizer_id] or links
+    held = [facts_in(link) for link in links if link.event]  # What Google has not shown yet, we are adding ourselves.
+    if not held or any(facts.is_own for facts in held):
+        return None
+    return why_not_to_cancel(why_read_only=held[0].why_read_only, is_own_copy=False)
+
+
+def _linked(activity: Activity) -> Q:
+    linked = Q(activity=activity)
+    if activity.series_id:
+        linked |= Q(activity__series=activity.series_id, activity__is_series=True)  # It goes with its series (R15).
+    return linked
 
 
 def why_not_divisible(*, head: Activity) -> str | None:

@@ -171,7 +171,7 @@ def restore(*, head: Activity, by: Profile, now: datetime) -> None:
     :raises UnableToChange: if it is somebody else's to delete, and so to restore.
     """
     head = locked_head(series_of(head))
-    if reason := services.why_not_deletable(activity=head, profile=by):
+    if reason := services.why_not_restorable(activity=head, profile=by):
         raise UnableToChange(reason)
     if head.deleted_at is None:
         return

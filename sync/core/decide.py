@@ -158,6 +158,16 @@ class Hold(Action):
 
 
 REMOVALS = (CancelHere, RemoveInGoogle)  # What the guard counts (R14).
+ITS_ORGANIZER_CANCELS = "Only its organizer in Google cancels or deletes it. Decline it instead."
+
+
+def why_not_to_cancel(*, why_read_only: str, is_own_copy: bool) -> str:
+    """
+    Return why this account may not delete an event, as a sentence for the user; empty when it may (R6, R14).
+
+    Whoever deletes a guest's copy, though guests may modify the event, has declined it, and no more.
+    """
+    return why_read_only or ("" if is_own_copy else ITS_ORGANIZER_CANCELS)
 
 
 def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
@@ -333,8 +343,9 @@ def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Acti
     """The activity is Canceled or deleted, the event is there (R14)."""
     if here.presence is standing.agreed_presence:
         return []  # A person has decided to keep the event all the same.
-    if standing.why_read_only or "status" in standing.foreign:
-        reason = standing.why_read_only or "Only the Organizer cancels or deletes it."
+    not_ours = why_not_to_cancel(why_read_only=standing.why_read_only, is_own_copy=standing.is_own_copy)
+    if not_ours or "status" in standing.foreign:
+        reason = not_ours or "Only the Organizer cancels or deletes it."
         back = GaveWay("R6", reason, "status", here.presence.value, "confirmed", Side.GOOGLE)
         return [back, BringBackHere("R6", reason)]
     if any(_was_changed_in_google(name, here, google) for name in CONTENT):

@@ -45,7 +45,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
     """Show whether an activity is in Google, why, and what gave way there (R21)."""
     profile = context["request"].user.profile
     now = timezone.now()
-    explanation = explain.explain(activity=activity, profile=profile, now=now)
+    explanation = _explained(context, activity, now=now)
     return {
         "activity": activity,
         "explanation": explanation,
@@ -59,6 +59,18 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
     }
+
+
+@register.simple_tag(takes_context=True)
+def why_event_stays(context: RequestContext, activity: Activity) -> str:
+    """Return, for whoever is about to delete an activity, why its event stays in Google; empty if it goes too (R4)."""
+    explanation = _explained(context, activity, now=timezone.now())
+    if explanation.state != "frozen":
+        return ""
+    stays = _("Its synchronization is frozen, so the event stays in Google Calendar.")
+    if removal.why_not(explanation.link) is not None:
+        return stays
+    return f"{stays} {_('To delete the event as well, choose Remove from Google Calendar on its page first.')}"
 
 
 @register.simple_tag
@@ -171,6 +183,15 @@ def counts_in_words(session: SyncSession, side: str) -> str:
 def item(mapping: dict[Any, Any], key: Any) -> Any:
     """Return the mapping's value of a key, None without one."""
     return mapping.get(key)
+
+
+def _explained(context: RequestContext, activity: Activity, *, now: datetime) -> explain.Explanation:
+    """Return how an activity stands in Google; what one page asks twice is looked up once."""
+    request = context["request"]
+    known: dict[int, explain.Explanation] = vars(request).setdefault("_explained", {})
+    if activity.pk not in known:
+        known[activity.pk] = explain.explain(activity=activity, profile=request.user.profile, now=now)
+    return known[activity.pk]
 
 
 def _status(

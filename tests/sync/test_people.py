@@ -8,10 +8,11 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import CommunicationOption
-from activities import services
-from activities.models import Activity
-from sync import words
+from activities import series, services
+from activities.models import Activity, FieldChange
+from sync import conflicts, explain, preview, words
 from sync.models import EventLink, SyncedCalendar
+from tests.activities.test_form import opened
 from tests.factories import make_activity, make_user
 from tests.google import connect, sync_tag, synchronize
 from tests.sync.helpers import (
@@ -176,6 +177,101 @@ def test_what_google_lets_nobody_here_change_comes_back(google, anna, annas):
     assert activity.organizer == anna
     with pytest.raises(services.UnableToChange, match="not allowed guests"):
         change(activity, anna, subject="Mine now")
+
+
+NOT_OURS = "Only its organizer in Google cancels or deletes it. Decline it instead."
+
+
+def invited_by_maria(google, **values):
+    """Somebody outside invites Anna and Boris, who may change the event."""
+    google.add_account("maria@partner.example", name="Maria")
+    guests = [{"email": "anna@northfold.example"}, {"email": "boris@northfold.example"}]
+    return google.person("maria@partner.example").create_event(
+        {"summary": "Fair", "guestsCanModify": True, "attendees": guests, **TEN, **values}
+    )
+
+
+@pytest.mark.rule("R6", "R14", "R21")
+def test_who_organizes_here_what_somebody_else_organizes_in_google_does_not_cancel_it(
+    google, anna, annas, boris, boriss, client
+):
+    invited_by_maria(google)
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    activity = only_activity()
+    change(activity, anna, location="Hall 4")  # That, Google lets them.
+    client.force_login(anna.user)
+
+    with pytest.raises(services.UnableToChange, match=NOT_OURS):
+        services.set_status(activity=activity, by=anna, status="canceled", now=timezone.now())
+    with pytest.raises(services.UnableToChange, match=NOT_OURS):
+        services.delete(activity=activity, by=anna, now=timezone.now())
+    asked = client.get(f"/activities/{activity.pk}/").content.decode()
+    refused = client.post(f"/activities/{activity.pk}/delete/", follow=True).content.decode()
+    saved = client.post(f"/activities/{activity.pk}/", opened(activity) | {"status": "canceled"})
+
+    assert "You cannot delete this activity" in asked
+    assert all(NOT_OURS in shown for shown in (asked, refused))
+    assert saved.context["form"].non_field_errors() == [NOT_OURS]
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    [event] = google.person("maria@partner.example").events()
+    assert (event["location"], fresh(activity).status) == ("Hall 4", "not_started")
+    services.respond(activity=activity, profile=anna, response="declined", now=timezone.now())  # The next step.
+    synchronize(annas)
+    [event] = google.person("maria@partner.example").events()
+    answers = {guest["email"]: guest["responseStatus"] for guest in event["attendees"]}
+    assert answers["anna@northfold.example"] == "declined"
+
+
+@pytest.mark.rule("R6", "R14", "R21")
+@pytest.mark.parametrize("gone", [{"status": "canceled"}, {"deleted_at": timezone.now()}])
+def test_what_an_import_cancels_of_somebody_elses_event_comes_back(google, anna, annas, boris, boriss, gone):
+    invited_by_maria(google)
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    activity = only_activity()
+    Activity.objects.filter(pk=activity.pk).update(**gone)
+    field = "status" if "status" in gone else "deleted"
+    FieldChange.objects.create(activity=activity, field=field, after="canceled", by=anna, at=timezone.now())
+    services.announce(activity, by=anna)
+
+    told = explain.explain(activity=Activity.every.get(), profile=anna, now=timezone.now())
+    planned = preview.preview(calendar=annas, now=timezone.now())
+    session = synchronize(annas)
+
+    assert (told.state, told.next_step) == ("in_google", "The next session sets it back here.")
+    assert NOT_OURS in [reason.text for reason in told.reasons]
+    assert NOT_OURS in [action.reason for action in planned.actions]
+    assert (fresh(activity).status, counts(session)) == ("not_started", {"updated_here": 1})
+    kept = session.outcomes.get(action="replaced")
+    assert (kept.rule, kept.reason, conflicts.why_not(kept, profile=anna)) == ("R6", NOT_OURS, NOT_OURS)
+    for person in ("anna", "boris"):
+        assert [event["status"] for event in google.person(f"{person}@northfold.example").events()] == ["confirmed"]
+    for calendar in (boriss, annas):
+        assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R6", "R14", "R15")
+def test_nor_one_occurrence_or_all_of_a_series(google, anna, annas, boris, boriss):
+    invited_by_maria(google, recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    occurrence = Activity.objects.filter(series__isnull=False).earliest("start")
+    for scope in (series.THIS, series.ALL):
+        with pytest.raises(services.UnableToChange, match=NOT_OURS):
+            series.delete(activity=occurrence, scope=scope, by=anna, now=timezone.now())
+        with pytest.raises(services.UnableToChange, match=NOT_OURS):
+            series.set_status(activity=occurrence, scope=scope, by=anna, status="canceled", now=timezone.now())
+
+    Activity.objects.filter(pk=occurrence.pk).update(status="canceled")
+    FieldChange.objects.create(activity=occurrence, field="status", after="canceled", by=anna, at=timezone.now())
+    services.announce(fresh(occurrence), by=anna)
+    synchronize(annas)
+
+    assert fresh(occurrence).status == "not_started"
+    assert not EventLink.objects.filter(event__status="cancelled").exists()
+    assert_quiet(google, annas)
 
 
 @pytest.mark.rule("R7")

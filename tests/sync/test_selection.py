@@ -7,12 +7,14 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from activities import services
+from activities import series, services
 from activities.models import Activity, FieldChange
+from sync import marks, retention
 from sync.models import EventLink, SyncedCalendar
 from tests.factories import make_activity, make_tag
 from tests.google import sync_tag, synchronize, timed
 from tests.sync.helpers import (
+    DUE,
     START,
     TEN,
     assert_quiet,
@@ -101,6 +103,79 @@ def test_what_leaves_the_selection_is_frozen_and_thaws_with_both_sides_edits(goo
     assert (fresh(activity).subject, fresh(activity).location) == ("Changed here", "Changed there")
     assert google.person("anna@northfold.example").event(event["id"])["summary"] == "Changed here"
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R4", "R14", "R2")
+def test_the_event_of_what_is_deleted_while_frozen_stays_and_the_activity_is_erased(google, anna, annas, client):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    client.force_login(anna.user)
+    pages = [client.get(f"/activities/{activity.pk}/{part}").content.decode() for part in ("", "delete/")]
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    session = synchronize(annas)
+
+    for page in pages:
+        assert "so the event stays in Google Calendar. To delete the event as well, choose Remove from" in page
+        assert "the event is deleted there as well" not in page
+    assert (session.status, counts(session)) == ("succeeded", {})
+    [event] = google.person("anna@northfold.example").events()
+    assert retention.erase_deleted(now=timezone.now() + timedelta(days=29)) == 0
+    assert retention.erase_deleted(now=timezone.now() + timedelta(days=31)) == 1
+    assert not Activity.every.exists()
+    marks.mark_everything(calendar=annas)
+    assert counts(synchronize(annas)) == {}  # Nobody has asked for it anew.
+    assert_quiet(google, annas)
+
+    google.person("anna@northfold.example").edit(event["id"], {"location": "Changed there"})
+    assert counts(synchronize(annas)) == {"added_here": 1}
+    assert only_activity().location == "Changed there"
+
+
+@pytest.mark.rule("R4", "R14")
+def test_what_was_deleted_while_frozen_and_is_restored_thaws_as_ever(google, anna, annas):
+    activity = tagged(anna)
+    synchronize(annas)
+    services.remove_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    services.delete(activity=activity, by=anna, now=timezone.now())
+    synchronize(annas)
+
+    services.restore(activity=Activity.every.get(), by=anna, now=timezone.now())
+    services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
+    change(activity, anna, subject="Changed here")
+    synchronize(annas)
+
+    assert [event["summary"] for event in google.person("anna@northfold.example").events()] == ["Changed here"]
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R4", "R14", "R15")
+def test_a_series_deleted_while_frozen_is_erased_as_a_whole_but_one_occurrence_waits_for_the_thaw(google, anna, annas):
+    head = series.create(
+        by=anna, subject="Weekly", start=START, due=DUE, lines=["RRULE:FREQ=WEEKLY;COUNT=3"],
+        show_in_calendar=True, now=timezone.now(),
+    )  # fmt: skip
+    services.add_tag(activity=head, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    changed, single, _last = Activity.objects.filter(series=head.series).order_by("start")
+    change(changed, anna, location="Room 9")
+    synchronize(annas)
+    services.remove_tag(activity=changed, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    later = timezone.now() + timedelta(days=31)
+    series.delete(activity=single, scope=series.THIS, by=anna, now=timezone.now())
+    synchronize(annas)
+    assert retention.erase_deleted(now=later) == 0  # What is to be said about it is still to be sent.
+
+    series.delete(activity=changed, scope=series.ALL, by=anna, now=timezone.now())
+    synchronize(annas)
+
+    assert retention.erase_deleted(now=later) == 4
+    assert not Activity.every.exists()
+    assert len(google.person("anna@northfold.example").events()) == 2  # The series, and its exception.
+    marks.mark_everything(calendar=annas)
+    assert counts(synchronize(annas)) == {}
 
 
 @pytest.mark.rule("R2", "R4")

@@ -190,6 +190,8 @@ def check_rights(start: World, session: Session) -> None:
         assert session.patched <= PER_COPY_FIELDS, "Written to Google without the right to."
         assert not session.removed
         assert not session.inserted
+    if not start.is_own_copy:
+        assert not session.removed, "Removed though the copy is a guest's: Google would only decline it."
     assert not session.patched & start.foreign_now(), "What somebody else changed was sent."
     if start.hidden:
         assert "people" not in session.patched, "A list of guests that Google cut was sent."
