@@ -172,9 +172,7 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         )
         base_here, base_google = _inherited_bases(activity, here, content)
         link.activity = activity
-        settle(
-            link, here=base_here, google=base_google, now_here=here, presence=Presence.PRESENT, profiles=profiles
-        )
+        settle(link, here=base_here, google=base_google, now_here=here, presence=Presence.PRESENT, profiles=profiles)
         if not Meeting.objects.filter(activity=activity).exists():
             claim_meeting(facts, activity, may_fail=True)
         EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.
