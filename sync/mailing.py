@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from activities.models import Activity, FieldChange
 from sync import store
@@ -18,14 +19,20 @@ _FIELDS_OF_A_REMOVAL = ("status", "deleted")
 
 
 def send_updates(
-    run: Run, link: EventLink, activity: Activity, write: Write, *, has_other_guests: bool, fields: Iterable[str] = ()
+    run: Run,
+    link: EventLink,
+    activity: Activity,
+    write: Write,
+    *,
+    has_other_guests: bool,
+    fields: Mapping[str, Any] | None = None,
 ) -> str:
     """
-    Return `sendUpdates` for a write, and keep it with the link until the write is settled (R17).
+    Return `sendUpdates` for a write, and keep it with the link until the write is settled, beside what is sent (R17).
 
-    `fields` are those that an update changes.
+    `fields` are those that an update changes, with their values.
     """
-    names = frozenset(fields)
+    names = frozenset(fields or ())
     occasion = mail.Occasion(
         write=write,
         now=run.now,
@@ -39,7 +46,12 @@ def send_updates(
     )
     decided = mail.send_updates(occasion, decided=_decided(link))
     link.send_updates, link.mail_about = decided.send_updates, decided.changed_at
-    EventLink.objects.filter(pk=link.pk).update(send_updates=link.send_updates, mail_about=link.mail_about)
+    if write is Write.UPDATE:
+        link.base_here = store.with_sent(link, values=fields)
+    elif write is Write.REMOVE:
+        link.base_here = store.with_sent(link, presence=store.presence_here(activity))
+    kept = {"send_updates": link.send_updates, "mail_about": link.mail_about, "base_here": link.base_here}
+    EventLink.objects.filter(pk=link.pk).update(**kept)
     return decided.send_updates
 
 

@@ -97,6 +97,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
             case core.AnswerInGoogle():
                 body = mapping.answer_body(event, response=action.response)
                 values = {"field": "response", "here": action.response, "google": mapping.facts_of(event).own_answer}
+                writing.intend_answer(pair.link, action.response)
                 event = yield _patch(pair, event, body, send_updates="none")
                 noted.append(("answered", action, values))
             case core.RemoveInGoogle():

@@ -44,6 +44,7 @@ from sync.store.rows import (
     unmet_condition,
     when_here,
 )
+from sync.store.sent import take_in_what_arrived, with_sent
 
 __all__ = [
     "LONGEST_ID",
@@ -84,7 +85,9 @@ __all__ = [
     "set_up_among",
     "snapshot_here",
     "snapshot_in_google",
+    "take_in_what_arrived",
     "unmet_condition",
     "unplaced_link",
     "when_here",
+    "with_sent",
 ]

@@ -30,6 +30,7 @@ from sync.store.rows import (
     snapshot_here,
     unmet_condition,
 )
+from sync.store.sent import take_in_what_arrived
 
 CLOCKS_DIFFER = timedelta(hours=1)  # A change may carry a time a little before the session that did not see it yet.
 
@@ -98,12 +99,14 @@ def load_pair(run: Run, link: EventLink) -> Pair:
     who = organized(run, activity, link=link, unmet=unmet)
     addresses = addresses_of(person.profile_id for person in activity.participants.all())
     here_now = snapshot_here(activity, addresses=addresses, organizer=who.organizer)
+    google_now = snapshot_in_google(run, link.event, profiles, otherwise=base_of(link.base_google) or here_now)
+    presence = presence_here(activity)
+    take_in_what_arrived(link, google=google_now, facts=facts, presence=presence, profile_id=run.me.pk)
     base_here, base_google = base_of(link.base_here), base_of(link.base_google)
-    google_now = snapshot_in_google(run, link.event, profiles, otherwise=base_google or here_now)
     if who.organizer != activity.organizer_id:
         here_now = with_own_copy(here_now, google_now) if who.organizer == run.me.pk else here_now
         base_here, base_google = _rebase(base_here, here_now), _rebase(base_google, google_now)
-    here = Half(here_now, base_here, presence_here(activity))
+    here = Half(here_now, base_here, presence)
     google = Half(google_now, base_google, presence_in_google(facts), _google_times(link, facts))
     changes = recent_changes(activity, since=link.settled_at)
     template = _template(activity, addresses, who.organizer)

@@ -7,7 +7,7 @@ have agreed on, `along` lets a part that was divided off here take part in what 
 
 from sync.writing.along import take_along
 from sync.writing.importing import import_event, join_activity, move_link, release
-from sync.writing.inserting import adopt, intend, next_incarnation, prepare_insert, take_another_id
+from sync.writing.inserting import adopt, intend, intend_answer, next_incarnation, prepare_insert, take_another_id
 from sync.writing.settling import (
     hand_over,
     ignore_event,
@@ -25,6 +25,7 @@ __all__ = [
     "ignore_event",
     "import_event",
     "intend",
+    "intend_answer",
     "join_activity",
     "meet",
     "move_link",

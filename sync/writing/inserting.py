@@ -108,6 +108,12 @@ def intend(link: EventLink, *, here: Snapshot) -> None:
     link.save(update_fields=["base_here"])
 
 
+def intend_answer(link: EventLink, response: str) -> None:
+    """Keep the answer that is about to be sent (R13)."""
+    link.base_here = store.with_sent(link, answer=response)
+    link.save(update_fields=["base_here"])
+
+
 def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: bool) -> None:
     """
     Link the event that an insert made, be this its answer or found later (R13).

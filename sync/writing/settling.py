@@ -97,6 +97,9 @@ def settle_pair(
         link = EventLink.objects.select_for_update().get(pk=pair.link.pk)
         if link.activity_id != activity.pk:  # Another item of this session has let go of it.
             raise ChangedHere
+        store.take_in_what_arrived(
+            link, google=pair.google.now, facts=pair.facts, presence=pair.here.presence, profile_id=run.me.pk
+        )
         presence = _presence_after(pair, status, revive=revive)
         keeps_base = False
         if revive or state or pair.link.state != EventLink.State.LINKED:
