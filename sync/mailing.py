@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -25,14 +25,15 @@ def send_updates(
     write: Write,
     *,
     has_other_guests: bool,
-    fields: Mapping[str, Any] | None = None,
+    fields: Iterable[str] = (),
+    sent: Mapping[str, Any] | None = None,
 ) -> str:
     """
     Return `sendUpdates` for a write, and keep it with the link until the write is settled, beside what is sent (R17).
 
-    `fields` are those that an update changes, with their values.
+    `fields` are those that an update changes, `sent` those of them that are agreed on once Google has them.
     """
-    names = frozenset(fields or ())
+    names = frozenset(fields)
     occasion = mail.Occasion(
         write=write,
         now=run.now,
@@ -47,7 +48,7 @@ def send_updates(
     decided = mail.send_updates(occasion, decided=_decided(link))
     link.send_updates, link.mail_about = decided.send_updates, decided.changed_at
     if write is Write.UPDATE:
-        link.base_here = store.with_sent(link, values=fields)
+        link.base_here = store.with_sent(link, values=sent)
     elif write is Write.REMOVE:
         link.base_here = store.with_sent(link, presence=store.presence_here(activity))
     kept = {"send_updates": link.send_updates, "mail_about": link.mail_about, "base_here": link.base_here}

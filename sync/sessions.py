@@ -134,7 +134,7 @@ def confirm_removals(*, session: SyncSession, now: datetime) -> SyncSession:
 
 
 @transaction.atomic
-def keep(*, session: SyncSession, now: datetime) -> int:
+def keep(*, session: SyncSession) -> int:
     """
     Keep what a session would have removed: activities stay without their events, events without their activities (R14).
 
@@ -146,6 +146,6 @@ def keep(*, session: SyncSession, now: datetime) -> int:
             link.state = EventLink.State.DETACHED
         elif link.activity:  # Canceled or deleted here: from now on both sides agree on that, and on the event.
             link.base_here = {**(link.base_here or {}), "presence": _presence(link)}
-        link.is_marked, link.settled_at = False, now
-        link.save(update_fields=["state", "base_here", "is_marked", "settled_at"])
+        link.is_marked = False
+        link.save(update_fields=["state", "base_here", "is_marked"])
     return len(waiting)

@@ -181,7 +181,7 @@ def keep(request: UserRequest, session_id: int) -> HttpResponse:
     found = get_object_or_404(_own_sessions(request.user.profile), pk=session_id)
     if _awaiting(request.user.profile) != found:
         return _too_late(request, found)
-    runs.keep(session=found, now=timezone.now())
+    runs.keep(session=found)
     messages.success(request, _("Nothing has been removed."))
     return redirect("sync:session", session_id=found.pk)
 

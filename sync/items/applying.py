@@ -56,12 +56,15 @@ def apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     if any(isinstance(action, core.REMOVALS) for action in actions) and not _may_remove(run, pair):
         run.deferred.append(pair.link.pk)
         return True
+    if pair.is_base_renewed:  # Before anything else is sent, about which this would be forgotten.
+        pair.link.save(update_fields=["state", "base_here", "base_google"])
     ahead = replaced_in_google(actions)
     outcomes = journal_ahead(run, pair, ahead, item=name_after(pair, actions))
     try:
         return (yield from _do(run, pair, actions, [action for action in actions if action not in ahead]))
     except (errors.EventChangedMeanwhile, errors.EventGone, errors.EventRefused):
         take_out_of_journal(run, outcomes)  # Google has refused our value: it holds what it held.
+        store.forget_what_was_sent(pair.link)
         raise
 
 
@@ -91,7 +94,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
             case core.Freeze():
                 settle |= {"state": EventLink.State.FROZEN, "reason": (action.rule, action.reason)}
             case core.UpdateInGoogle():
-                event = yield from _update_in_google(run, pair, event, action.patch)
+                event = yield from _update_in_google(run, pair, event, action.patch, to_here=_patch_here(actions))
                 run.overtaken.update(repeating.exceptions_of(run, pair.activity))
                 noted.append(("updated", action, values_of(pair, action.patch)))
             case core.AnswerInGoogle():
@@ -186,12 +189,28 @@ def _may_remove(run: Run, pair: Pair) -> bool:
     return pair.here.presence is not Presence.PRESENT and removals_ordered_by_a_person(pair, now=run.now)
 
 
-def _update_in_google(run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any]) -> Writing:
-    """Send only the fields that changed, on the version that was seen (R12)."""
+def _patch_here(actions: Iterable[core.Action]) -> Mapping[str, Any]:
+    return next((action.patch for action in actions if isinstance(action, core.UpdateHere)), {})
+
+
+def _update_in_google(
+    run: Run, pair: Pair, event: Mapping[str, Any], patch: Mapping[str, Any], *, to_here: Mapping[str, Any]
+) -> Writing:
+    """
+    Send only the fields that changed, on the version that was seen (R12).
+
+    What is about to be written here as well (`to_here`) is agreed on only once it is.
+    """
     body = _body(run, pair, event, patch)
     others = pair.facts.has_other_guests or "people" in patch
     send_updates = mailing.send_updates(
-        run, pair.link, pair.activity, Write.UPDATE, has_other_guests=others, fields=patch
+        run,
+        pair.link,
+        pair.activity,
+        Write.UPDATE,
+        has_other_guests=others,
+        fields=patch,
+        sent={name: value for name, value in patch.items() if name not in to_here},
     )
     return (yield _patch(pair, event, body, send_updates=send_updates))
 

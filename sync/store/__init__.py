@@ -44,7 +44,7 @@ from sync.store.rows import (
     unmet_condition,
     when_here,
 )
-from sync.store.sent import take_in_what_arrived, with_sent
+from sync.store.sent import forget_what_was_sent, take_in_what_arrived, with_sent
 
 __all__ = [
     "LONGEST_ID",
@@ -60,6 +60,7 @@ __all__ = [
     "count_of",
     "end_reading",
     "ends",
+    "forget_what_was_sent",
     "in_lanes",
     "is_linked_anywhere",
     "is_superseded",

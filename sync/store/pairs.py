@@ -49,6 +49,7 @@ class Pair:
     profiles: Mapping[str, int]
     link_mark: int
     changes: list[FieldChange] = field(default_factory=list)
+    is_base_renewed: bool = False  # What a session sent that was cut off, is in Google: the link is not saved yet.
 
     @property
     def takes_over(self) -> bool:
@@ -101,7 +102,9 @@ def load_pair(run: Run, link: EventLink) -> Pair:
     here_now = snapshot_here(activity, addresses=addresses, organizer=who.organizer)
     google_now = snapshot_in_google(run, link.event, profiles, otherwise=base_of(link.base_google) or here_now)
     presence = presence_here(activity)
-    take_in_what_arrived(link, google=google_now, facts=facts, presence=presence, profile_id=run.me.pk)
+    is_base_renewed = take_in_what_arrived(
+        link, google=google_now, facts=facts, presence=presence, profile_id=run.me.pk
+    )
     base_here, base_google = base_of(link.base_here), base_of(link.base_google)
     if who.organizer != activity.organizer_id:
         here_now = with_own_copy(here_now, google_now) if who.organizer == run.me.pk else here_now
@@ -121,6 +124,7 @@ def load_pair(run: Run, link: EventLink) -> Pair:
         profiles=profiles,
         link_mark=link.mark,
         changes=changes,
+        is_base_renewed=is_base_renewed,
     )
 
 

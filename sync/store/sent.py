@@ -29,7 +29,8 @@ def with_sent(
     own response.
     """
     base = link.base_here or {}
-    sent = base.get(_SENT, {"values": {}, "presence": "", "answer": ""})  # By this look at the link, in another write.
+    # Another write of the same look may have kept something already.
+    sent = base.get(_SENT, {"values": {}, "presence": "", "answer": ""})
     dumped = {name: snapshots.dump_value(value) for name, value in (values or {}).items()}
     return {
         **base,
@@ -43,30 +44,37 @@ def with_sent(
 
 def take_in_what_arrived(
     link: EventLink, *, google: Snapshot, facts: EventFacts, presence: Presence, profile_id: int
-) -> None:
+) -> bool:
     """
-    Let a link, not saved, agree on what was sent and is in Google now.
+    Let a link, not saved, agree on what was sent and is in Google now. Returns whether anything had been sent.
 
-    `presence` is what the activity is here, `profile_id` whose calendar it is. What Google shows otherwise was refused,
-    or has been changed again: there the bases stay.
+    `presence` is what the activity is here, `profile_id` whose calendar it is. Of a field that Google shows otherwise
+    the bases stay: it did not get there, or has been changed again.
     """
     sent = (link.base_here or {}).get(_SENT)
     if not sent:
-        return
+        return False
     here = {name: value for name, value in (link.base_here or {}).items() if name != _SENT}
     theirs = dict(link.base_google or {})
     if facts.is_cancelled:
         if sent["presence"] and presence is Presence.PRESENT:  # Our deletion arrived, and was taken back here since.
             link.state, here["presence"] = EventLink.State.DETACHED, sent["presence"]
     else:
-        values = sent["values"]
         before = theirs.get("snapshot") or {}
-        shown = {name: snapshots.dump_value(getattr(google, name)) for name in values}
-        has_arrived = any(shown[name] == values[name] != before.get(name) for name in values)
-        arrived = values if has_arrived else {}  # Google takes a write as a whole, so the rest was edited there since.
+        shown = {name: snapshots.dump_value(getattr(google, name)) for name in sent["values"]}
+        arrived = {name: value for name, value in sent["values"].items() if shown[name] == value != before.get(name)}
         for base in (here, theirs):
             if base.get("snapshot"):
                 base["snapshot"] = base["snapshot"] | arrived
         if sent["answer"] and sent["answer"] == facts.own_answer and theirs:
             theirs["answers"] = theirs.get("answers", {}) | {str(profile_id): sent["answer"]}
     link.base_here, link.base_google = here, theirs or link.base_google
+    return True
+
+
+def forget_what_was_sent(link: EventLink) -> None:
+    """Google has refused it."""
+    base = EventLink.objects.values_list("base_here", flat=True).filter(pk=link.pk).first()
+    if base and _SENT in base:
+        kept = {name: value for name, value in base.items() if name != _SENT}
+        EventLink.objects.filter(pk=link.pk).update(base_here=kept)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from sync.core.decide import (
 )
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized
-from sync.core.snapshot import Snapshot
+from sync.core.snapshot import PER_COPY_FIELDS, Snapshot
 from sync.models import ActivityMark, EventLink
 from sync.run import ChangedHere, Run, facts_in
 from sync.store import Pair
@@ -113,7 +114,7 @@ def settle_pair(
             link,
             here=base_here,
             google=base_google,
-            now_here=here_after,
+            now_here=here_after if pair.standing.is_organizer else _as_of_copy(here_after, base_here),
             presence=presence,
             profiles=profiles,
             state=EventLink.State.LINKED if revive else state or pair.link.state,
@@ -290,6 +291,11 @@ def _declined_from(pair: Pair, response: str | None, state: str) -> str:
     """Return the answer that stood before the event left this guest's calendar, to be taken back should it return."""
     gone = state == EventLink.State.DETACHED and response == Participant.Response.DECLINED
     return pair.standing.answer.here or "" if gone else ""
+
+
+def _as_of_copy(here: Snapshot, base: Snapshot | None) -> Snapshot:
+    """How a guest's copy is shown differs from the Organizer's for good: that waits for nothing (R10)."""
+    return replace(here, **{name: getattr(base, name) for name in PER_COPY_FIELDS}) if base else here
 
 
 def _columns(activity: Activity) -> dict[str, Any]:

@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from activities import services
 from sync import writing
 from sync.models import SyncedCalendar, SyncOutcome
+from tests.factories import make_user
 from tests.google import synchronize
 from tests.sync.helpers import assert_quiet, change, fresh, tagged
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
 
-ANNA, BORIS = "anna@northfold.example", "boris@northfold.example"
+ANNA, BORIS, CLARA = "anna@northfold.example", "boris@northfold.example", "clara@northfold.example"
 
 
 def cut_off(calendar: SyncedCalendar) -> None:
@@ -69,15 +71,69 @@ def test_what_google_changed_after_an_update_that_was_cut_off_comes_in(google, a
     cut_off(annas)
 
     google.person(ANNA).edit(only_event(google)["id"], {"summary": "Malmö"})
+    change(activity, anna, location="Room 10")
     synchronize(annas)
 
-    assert (fresh(activity).subject, fresh(activity).location) == ("Malmö", "Room 9")
-    assert not SyncOutcome.objects.filter(action="replaced").exists()
+    assert (fresh(activity).subject, fresh(activity).location) == ("Malmö", "Room 10")
+    [replaced] = SyncOutcome.objects.filter(action="replaced")
+    assert (replaced.field, replaced.here, replaced.google) == ("subject", "Lund", "Malmö")
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R7", "R11", "R18")
+@pytest.mark.parametrize("trouble", ["killed", "changed meanwhile"])
+def test_whom_google_invited_is_not_taken_off_after_an_update_that_was_cut_off(
+    google, anna, annas, boris, boriss, trouble
+):
+    clara = make_user("clara").profile
+    google.add_account(CLARA)
+    activity = tagged(anna)
+    synchronize(annas)
+    services.add_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+    google.person(ANNA).edit(only_event(google)["id"], {"attendees": [{"email": ANNA}, {"email": CLARA}]})
+    if trouble == "killed":
+        cut_off(annas)
+    else:
+
+        def note() -> None:
+            try:
+                services.remove_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+                services.add_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+                change(activity, anna, subject="Meanwhile")
+            finally:
+                connection.close()  # It runs in a thread of the server.
+
+        google.interject(note, method="PATCH", times=1)
+
+    synchronize(annas)
+    synchronize(annas)
+
+    assert {one.profile for one in activity.participants.all()} == {anna, boris, clara}
+    assert {entry["email"] for entry in only_event(google)["attendees"]} == {ANNA, BORIS, CLARA}
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R11", "R12", "R18")
+@pytest.mark.parametrize("fault", [{"status": 412, "reason": "conditionNotMet"}, {"status": 503}])
+def test_a_refused_update_is_no_agreement_about_anything(google, anna, annas, fault):
+    activity = tagged(anna)
+    synchronize(annas)
+    change(activity, anna, location="Room 9", notes="Bring boots")
+    event_id = only_event(google)["id"]
+    google.interject(lambda: google.person(ANNA).edit(event_id, {"location": "Room 9"}), method="PATCH", times=1)
+    google.fail("status", method="PATCH", times=1, **fault)
+
+    synchronize(annas)
+    synchronize(annas)
+
+    assert fresh(activity).notes == "Bring boots"
+    assert (only_event(google)["description"], only_event(google)["location"]) == ("Bring boots", "Room 9")
     assert_quiet(google, annas)
 
 
 @pytest.mark.rule("R7", "R13", "R18")
-def test_who_is_taken_off_after_an_invitation_that_was_cut_off_stays_off(google, anna, annas, boris, boriss):
+@pytest.mark.parametrize("refusals", [0, 1])
+def test_who_is_taken_off_after_an_invitation_that_was_cut_off_stays_off(google, anna, annas, boris, boriss, refusals):
     activity = tagged(anna)
     synchronize(annas)
     services.add_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
@@ -85,6 +141,8 @@ def test_who_is_taken_off_after_an_invitation_that_was_cut_off_stays_off(google,
     assert google.person(BORIS).events()
 
     services.remove_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+    google.fail("status", status=503, method="PATCH", times=refusals)
+    synchronize(annas)
     synchronize(annas)
 
     assert [one.profile for one in activity.participants.all()] == [anna]

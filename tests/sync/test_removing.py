@@ -271,7 +271,7 @@ def test_keeping_what_was_canceled_here_asks_no_more(google, anna, annas):
     stopped = synchronize(annas)
     assert stopped.status == "needs_confirmation"
 
-    assert sessions.keep(session=stopped, now=timezone.now()) == 6
+    assert sessions.keep(session=stopped) == 6
     session = synchronize(annas)
 
     assert (session.status, counts(session)) == ("succeeded", {})
