@@ -80,7 +80,7 @@ def test_what_google_changed_after_an_update_that_was_cut_off_comes_in(google, a
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R7", "R11", "R18")
+@pytest.mark.rule("R7", "R11", "R13", "R18")
 @pytest.mark.parametrize("trouble", ["killed", "changed meanwhile"])
 def test_whom_google_invited_is_not_taken_off_after_an_update_that_was_cut_off(
     google, anna, annas, boris, boriss, trouble
@@ -113,7 +113,7 @@ def test_whom_google_invited_is_not_taken_off_after_an_update_that_was_cut_off(
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R11", "R12", "R18")
+@pytest.mark.rule("R11", "R12", "R13", "R18")
 @pytest.mark.parametrize("fault", [{"status": 412, "reason": "conditionNotMet"}, {"status": 503}])
 def test_a_refused_update_is_no_agreement_about_anything(google, anna, annas, fault):
     activity = tagged(anna)
