@@ -7,8 +7,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from django.test import TransactionTestCase
 
-from . import sockets
+from . import database, sockets
 from .google import emulator, google  # noqa: F401 - fixtures of every test
 from .worker import Worker, empty_broker
 
@@ -23,6 +24,13 @@ hypothesis.settings.load_profile("here")
 def _this_machine_only() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as monkeypatch:
         sockets.guard(monkeypatch)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptied_quickly() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(TransactionTestCase, "_fixture_teardown", database.empty)
         yield
 
 
