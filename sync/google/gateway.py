@@ -86,7 +86,6 @@ class CalendarGateway:
         self._credentials = oauth.credentials_for(account)
         self._token = self._credentials.token
         self._http = _authorized(self._credentials, timeout=timeout)
-        self._service = _service(self._http)
 
     def list_events(
         self, *, sync_token: str = "", page_token: str = "", time_min: str = "", page_size: int = PAGE_SIZE
@@ -102,7 +101,8 @@ class CalendarGateway:
         arguments = {"syncToken": sync_token, "pageToken": page_token}
         if not sync_token:
             arguments["timeMin"] = time_min
-        request = self._service.events().list(
+        request = self._make(
+            "events.list",
             calendarId=self._calendar_id,
             maxResults=page_size,
             singleEvents=False,
@@ -178,7 +178,8 @@ class CalendarGateway:
 
         :raises EventGone: if the series has none there.
         """
-        request = self._service.events().instances(
+        request = self._make(
+            "events.instances",
             calendarId=self._calendar_id,
             eventId=series_event_id,
             showDeleted=True,
@@ -193,24 +194,30 @@ class CalendarGateway:
 
     def list_calendars(self) -> list[dict[str, Any]]:
         """Return the calendars that the account may write to, the main one first; needs a scope of its own."""
-        request = self._service.calendarList().list(minAccessRole="writer", maxResults=250)
+        request = self._make("calendarList.list", minAccessRole="writer", maxResults=250)
         calendars = self._execute(request).get("items", [])
         return sorted(calendars, key=lambda entry: (not entry.get("primary"), entry.get("summary", "")))
 
     def _request(self, call: Call) -> Any:
-        events, common = self._service.events(), {"calendarId": self._calendar_id}
+        common = {"calendarId": self._calendar_id}
         if call.kind == "get":
-            return events.get(eventId=call.event_id, **common)
+            return self._make("events.get", eventId=call.event_id, **common)
         common["sendUpdates"] = call.send_updates
         if call.kind == "insert":
             # Only with its version is a conference copied.
             version = {"conferenceDataVersion": 1} if call.body and "conferenceData" in call.body else {}
-            return events.insert(body=call.body, **common, **version)
+            return self._make("events.insert", body=call.body, **common, **version)
         if call.kind == "patch":
-            request = events.patch(eventId=call.event_id, body=call.body, **common)
+            request = self._make("events.patch", eventId=call.event_id, body=call.body, **common)
         else:
-            request = events.delete(eventId=call.event_id, **common)
+            request = self._make("events.delete", eventId=call.event_id, **common)
         request.headers["If-Match"] = call.etag
+        return request
+
+    def _make(self, method: str, **arguments: Any) -> Any:
+        """Return a request as the client library makes it, for this gateway's connection."""
+        request = _method(_root(), method)(**arguments)
+        request.http = self._http
         return request
 
     def _alone(self, call: Call) -> dict[str, Any] | errors.GoogleError:
@@ -366,10 +373,22 @@ def _authorized(credentials: Any, *, timeout: float) -> Any:
     return AuthorizedHttp(credentials, http=httplib2.Http(timeout=timeout))
 
 
-def _service(authorized: Any) -> Any:
+@functools.cache
+def _method(root: str, path: str) -> Callable[..., Any]:
+    """
+    Return a method of Google's, as in "events.list"; its requests have no connection yet.
+
+    The library builds it from the discovery document, which takes longer than the requests of a quiet session.
+    """
+    resource, method = path.split(".")
+    return getattr(_resource(root, resource), method)
+
+
+@functools.cache
+def _resource(root: str, name: str) -> Any:
     from googleapiclient.discovery import build_from_document
 
-    return build_from_document(_document(_root()), http=authorized)
+    return getattr(build_from_document(_document(root), http=httplib2.Http()), name)()
 
 
 def _root() -> str:
