@@ -21,6 +21,7 @@ from sync.store import Pair
 
 LOOKS = 4  # How often one item is looked at in a session before it waits for the next one (R12).
 
+TO_US = (core.UpdateHere, core.AnswerHere, core.GaveWay)
 TO_GOOGLE = (core.UpdateInGoogle, core.AnswerInGoogle, core.RemoveInGoogle)
 
 
@@ -78,13 +79,14 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         writing.unmark(link, link.mark)
         return True
     if repeating.is_stale(run, link):
+        yield from _take_in_before_it_goes(run, link)
         repeating.let_go(run, link)
         return True
     pair = store.load_pair(run, link)
     if _hands_over_to_somebody_else(pair, run):
         hand_over(run, pair.activity, pair.organized)
         return False
-    if not pair.activity.is_series and store.is_superseded(link):
+    if _is_superseded(link):
         writing.release(run, link)
         return False
     splitting.look_at_parts(run, pair)
@@ -96,6 +98,23 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         yield from _look_afresh(run, link)
         return False
     return (yield from apply(run, pair, actions))
+
+
+def _take_in_before_it_goes(run: Run, link: EventLink) -> Conversation:
+    """
+    Take in what Google has changed about an occurrence that it will know by another name.
+
+    Our write that moves the series makes Google forget it, and nobody would tell of it any more (R11, R15).
+    """
+    if facts_in(link).is_cancelled or link.state != EventLink.State.LINKED:
+        return
+    try:
+        pair = store.load_pair(run, link)
+    except mapping.UnreadableEvent:
+        return
+    decided = core.decide(pair.here, pair.google, pair.standing)
+    if comes_in := [action for action in decided if isinstance(action, TO_US)]:
+        yield from apply(run, pair, comes_in)
 
 
 def is_elsewhere(run: Run, link: EventLink) -> bool:
@@ -151,9 +170,15 @@ def placed_for(run: Run, link: EventLink) -> Placed:
             was_made_here=bool(other.activity and not other.activity.made_in_google),
         )
         for other in store.links_of_meeting(run, facts)
+        if not _is_superseded(other)  # A colleague who will let go of it as well.
     ] + repeating.candidates(run, facts)
     own = {run.login} | {guest.address for guest in facts.guests if guest.is_self}
     return place(facts, own_addresses=own, candidates=candidates, carried=store.carried_activity(run, link))
+
+
+def _is_superseded(link: EventLink) -> bool:
+    is_series = bool(link.activity and link.activity.is_series)
+    return not is_series and store.is_superseded(link)
 
 
 def hand_over(run: Run, activity: Activity, organized: Organized) -> None:

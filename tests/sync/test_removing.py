@@ -10,7 +10,8 @@ from django.utils import timezone
 from activities import services
 from activities.models import Activity, FieldChange
 from sync.models import EventLink, SyncedCalendar
-from tests.google import synchronize
+from tests.factories import make_user
+from tests.google import connect, synchronize
 from tests.sync.helpers import (
     TEN,
     assert_quiet,
@@ -341,6 +342,30 @@ def test_the_guard_does_not_ask_about_what_a_person_has_just_canceled(google, an
 
     assert (session.status, counts(session)) == ("succeeded", {"removed_in_google": 6})
     assert google.person("anna@northfold.example").events() == []
+
+
+@pytest.mark.rule("R14", "R9")
+def test_nor_do_two_guests_hold_each_other_to_the_event_that_was_made_anew(google, anna, annas, boris, boriss):
+    claras = connect(google, make_user("clara"))
+    annas_page = google.person("anna@northfold.example")
+    guests = [{"email": "boris@northfold.example"}, {"email": "clara@northfold.example"}]
+    event = annas_page.create_event({"summary": "Review", "attendees": guests, **TEN})
+    for calendar in (annas, boriss, claras):
+        synchronize(calendar)
+    change(only_activity(), anna, subject="Review of the quarter")
+    annas_page.delete(event["id"])
+    synchronize(annas)
+    annas_page.restore(event["id"])
+
+    for calendar in (boriss, claras, annas, boriss, claras):
+        assert synchronize(calendar).status == "succeeded"
+
+    assert sorted(Activity.objects.values_list("subject", flat=True)) == ["Review", "Review of the quarter"]
+    for link in EventLink.objects.exclude(activity=None).select_related("activity"):
+        assert link.event["summary"] == link.activity.subject
+    assert EventLink.objects.exclude(activity=None).count() == 6
+    for calendar in (annas, boriss, claras):
+        assert_quiet(google, calendar)
 
 
 @pytest.mark.rule("R14", "R9")

@@ -424,6 +424,24 @@ def test_exceptions_live_on_when_all_of_the_series_moves(google, anna, annas):
     assert {row[0] for row in rows_there(google)} == {"Stand-up", "Stand-up with the board"}
 
 
+@pytest.mark.rule("R15", "R11")
+def test_what_google_changed_about_an_exception_stays_when_all_of_the_series_moves_here(google, anna, annas):
+    make_there(google)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"summary": "With the board"})
+    later = at("2027-03-08", "10:15")
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=timezone.now(), start=later)
+    for _session in range(2):
+        synchronize(annas)
+
+    row = occurrence("2027-03-22", "10:15")
+    assert (row.subject, row.location) == ("With the board", "Garden")
+    assert row.start == at("2027-03-22", "10:15")
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
 @pytest.mark.rule("R15")
 def test_this_and_following_divides_the_series_on_both_sides(google, anna, annas):
     make_here(anna)
