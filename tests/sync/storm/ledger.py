@@ -49,6 +49,7 @@ class Ledger:
     users: frozenset[str]  # The addresses of everybody who has a profile.
     gone: list[tuple[str, str, str]] = field(default_factory=list)  # Side, value, and what became of it.
     seen: dict[str, set[str]] = field(default_factory=lambda: {HERE: set(), GOOGLE: set()})
+    seen_of: set[tuple[int, str]] = field(default_factory=set)  # Of each activity.
     mails_seen: int = 0
     mails_of_sessions: Counter[tuple[str, str]] = field(default_factory=Counter)  # By event and whom it was sent to.
     conflicts_seen: int = 0
@@ -57,7 +58,7 @@ class Ledger:
 
     def __post_init__(self) -> None:
         self._before = self._look()
-        self._seen_before = self.seen
+        self._seen_before, self._seen_of_before = self.seen, self.seen_of
 
     def begin(self) -> None:
         """A session begins: what either side has held so far, none of its conflicts may call new."""
@@ -65,6 +66,7 @@ class Ledger:
         self._meanwhile.clear()
         self._seen_before = {side: set(values) for side, values in self.seen.items()}
         self._seen_before[GOOGLE] -= self._perhaps_sent
+        self._seen_of_before = set(self.seen_of)
 
     def accept(self, *, is_meanwhile: bool = False) -> None:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
@@ -124,7 +126,8 @@ class Ledger:
                 assert not own.filter(by=outcome.activity.organizer).exists(), f"{outcome.here} is the Organizer's own"
             if outcome.rule == "R11" and outcome.field in TEXTS:
                 words = f"{outcome.here} here, {outcome.google} in Google is no conflict"
-                assert outcome.google not in self._seen_before[HERE] or not outcome.google, words
+                # Each occurrence learns by itself what was changed about all of its series.
+                assert (outcome.activity_id, outcome.google) not in self._seen_of_before or not outcome.google, words
                 assert outcome.here not in self._seen_before[GOOGLE] or not outcome.here, words
 
     def _assert_outsiders_untouched(self, before: Sight, now: Sight) -> None:
@@ -175,6 +178,7 @@ class Ledger:
                 if outsiders:
                     sight.outsiders[event] = outsiders
         self.seen[HERE].update(sight.here.values(), sight.of_series_here.values())
+        self.seen_of |= {(place[0], value) for place, value in sight.here.items()}
         self.seen[GOOGLE].update(sight.google.values(), sight.of_series_there.values())
         return sight
 
