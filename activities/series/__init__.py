@@ -34,6 +34,7 @@ from activities.series.occurrences import (
     re_place,
     same_person,
     skip,
+    skipped_in,
     when_columns,
 )
 from activities.series.people import add_participant, remove_participant, respond, set_reminder
@@ -82,6 +83,7 @@ __all__ = [
     "set_reminder",
     "set_status",
     "skip",
+    "skipped_in",
     "stop_repeating",
     "turn_into_series",
     "turn_into_single",

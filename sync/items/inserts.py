@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.models import profiles_by_email
 from activities.models import Activity
-from sync import mailing, store, writing
+from sync import mailing, repeating, store, writing
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.mail import Write
@@ -57,6 +57,8 @@ def insert(run: Run, link: EventLink) -> Step:
         organizer=run.login,
         answer=own_answer(run, activity),
     )
+    if activity.is_series:
+        repeating.cancel_left_out(run, activity)
     writing.intend(link, here=here)
     send_updates = mailing.send_updates(run, link, activity, Write.INSERT, has_other_guests=bool(guests))
     body = mapping.insert_body(here, event_id=link.event_id, hidden_id=str(activity.uid), guests=guests)

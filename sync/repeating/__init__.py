@@ -20,6 +20,7 @@ from sync.repeating.belonging import (
 from sync.repeating.coming_in import lay_out_imported, lay_out_joined, put_rule, renew
 from sync.repeating.exceptions import (
     as_exception,
+    cancel_left_out,
     deviates,
     event_id_of,
     exceptions_of,
@@ -49,6 +50,7 @@ from sync.repeating.in_google import (
 __all__ = [
     "as_exception",
     "begin_in",
+    "cancel_left_out",
     "candidates",
     "change_kind",
     "cut_in_the_same_moment",

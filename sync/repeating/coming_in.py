@@ -53,11 +53,17 @@ def lay_out_joined(run: Run, link: EventLink, head: Activity) -> None:
     assert head.series is not None
     _take_over_single_invitations(run, link, head)
     if head.organizer_id == run.me.pk:  # What only a guest had thrown away takes place all the same.
-        left_out = {original.isoformat() for original in _left_out(run, link)}
-        head.series.skipped = [text for text in head.series.skipped if text in left_out]
-        head.series.save(update_fields=["skipped"])
+        leave_out_as_google(run, link, head)
     series.lay_out(head.series, after=run.window.start, now=run.now)
     look_at_exceptions(run, link)
+
+
+def leave_out_as_google(run: Run, link: EventLink, head: Activity) -> None:
+    """Let nothing be left out that Google does not leave out itself. What has its turn again is not laid out yet."""
+    assert head.series is not None
+    left_out = {original.isoformat() for original in _left_out(run, link)}
+    head.series.skipped = [text for text in head.series.skipped if text in left_out]
+    head.series.save(update_fields=["skipped"])
 
 
 def _left_out(run: Run, link: EventLink) -> list[datetime]:

@@ -15,7 +15,7 @@ from sync import marks, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
-from sync.core.snapshot import Days, Repeating, Snapshot, at_occurrence
+from sync.core.snapshot import Days, Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.run import Run, facts_in
 
@@ -202,6 +202,28 @@ def mark_all_that_deviates(run: Run) -> None:
             series.lay_out(whole.activity.series, after=run.window.start, now=run.now)
         look_at_exceptions(run, whole)
         mark_what_deviates(run, whole.activity)
+
+
+def cancel_left_out(run: Run, head: Activity, *, google: When | None = None) -> None:
+    """
+    Let occurrences that the calendar leaves out be canceled activities, since our write would bring them back (R15).
+
+    Google leaves them out by their starts alone: a series that is moved or made anew has them again, and so they are
+    canceled there anew. `google` is when the series takes place there until then, None if it is not there.
+    """
+    if head.series is None:
+        return
+    now = series.pattern_of(head)
+    left_out = [original for original in series.skipped_in(head.series) if recurrence.happens_at(now, original)]
+    if isinstance(google, Repeating):
+        former = store.pattern_of(google)
+        left_out = [original for original in left_out if not recurrence.happens_at(former, original)]
+    if not left_out:
+        return
+    with run.transaction():
+        made = [row.pk for row in series.lay_out_these(head.series, originals=left_out, now=run.now)]
+        Activity.every.filter(pk__in=made).update(status=Activity.Status.CANCELED)
+        marks.mark_activities(calendar=run.calendar, activities=made)
 
 
 def extend_horizon(*, now: datetime) -> int:

@@ -15,6 +15,7 @@ from sync import marks, store
 from sync.core import snapshot as snapshots
 from sync.core.snapshot import Repeating, When
 from sync.models import EventLink, SyncOutcome
+from sync.repeating.coming_in import leave_out_as_google
 from sync.run import Run, facts_in
 
 FOLLOWED = (
@@ -133,6 +134,11 @@ def _re_place(run: Run, head: Activity, before: _Head) -> None:
     dropped = series.re_place(head.series, old=before.pattern, old_columns=before.columns, now=run.now)
     leave(head, dropped)
     _journal_erased(run, head, unsaid)
+    link = EventLink.objects.filter(calendar=run.calendar, activity=head).first()
+    if link and head.series.skipped:  # Google moves no occurrence along that it leaves out.
+        head.series.refresh_from_db()
+        leave_out_as_google(run, link, head)
+        series.lay_out(head.series, now=run.now)
     moved_exceptions = EventLink.objects.filter(activity__series=head.series, activity__is_series=False)
     for link in moved_exceptions.select_related("activity").filter(calendar=run.calendar):
         if link.activity and facts_in(link).original_start not in (None, link.activity.original_start):

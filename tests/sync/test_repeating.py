@@ -424,6 +424,34 @@ def test_exceptions_live_on_when_all_of_the_series_moves(google, anna, annas):
     assert {row[0] for row in rows_there(google)} == {"Stand-up", "Stand-up with the board"}
 
 
+@pytest.mark.rule("R15")
+@pytest.mark.parametrize("how", ["moved in Google", "all day in Google", "moved here", "on other days", "divided here"])
+def test_what_a_series_left_out_when_it_came_in_is_on_both_sides_or_on_none_when_that_changes(google, anna, annas, how):
+    """Google forgets what a series leaves out once that takes place at other times, or is made anew."""
+    master = make_there(google)
+    google.person(ANNA).delete(instance(google, "2027-03-22")["id"])
+    synchronize(annas)
+    days = {"start": {"date": "2027-03-10", "dateTime": None}, "end": {"date": "2027-03-11", "dateTime": None}}
+    others = {
+        "moved here": {"start": at("2027-03-08", "10:15")},
+        "on other days": {"start": at("2027-03-09", "10:15")},
+        "divided here": {"location": "Hall"},
+    }
+    if how == "moved in Google":
+        google.person(ANNA).edit(master["id"], timed("2027-03-08T10:15:00", "2027-03-08T11:15:00", ZONE))
+    elif how == "all day in Google":
+        google.person(ANNA).edit(master["id"], days)
+    else:
+        scope, day = ("following", "2027-03-15") if how == "divided here" else ("all", "2027-03-08")
+        series.edit(activity=occurrence(day), scope=scope, by=anna, now=timezone.now(), **others[how])
+    for _session in range(2):
+        synchronize(annas)
+
+    count = 5 if "Google" in how else 4
+    assert Activity.objects.exclude(status="canceled").count() == len(there(google)) == count
+    assert_quiet(google, annas)
+
+
 @pytest.mark.rule("R15", "R11")
 def test_what_google_changed_about_an_exception_stays_when_all_of_the_series_moves_here(google, anna, annas):
     make_there(google)
