@@ -96,6 +96,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
             case core.UpdateInGoogle():
                 if "when" in action.patch and pair.activity.is_series:
                     repeating.cancel_left_out(run, pair.activity, google=pair.google.now.when)
+                    repeating.journal_before_they_go(run, pair.link, pair.activity)
                 event = yield from _update_in_google(run, pair, event, action.patch, to_here=_patch_here(actions))
                 run.overtaken.update(repeating.exceptions_of(run, pair.activity))
                 noted.append(("updated", action, values_of(pair, action.patch)))

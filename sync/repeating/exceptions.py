@@ -53,6 +53,18 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
     return False
 
 
+def journal_before_they_go(run: Run, whole: EventLink, head: Activity) -> None:
+    """Keep what Google has changed about occurrences that our write makes it forget, whoever dies over that (R15)."""
+    shown = EventLink.objects.filter(
+        calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN, is_marked=True
+    )
+    pattern = series.pattern_of(head)
+    for link in shown.exclude(event__status="cancelled"):
+        original = facts_in(link).original_start
+        if original is not None and not recurrence.happens_at(pattern, original):
+            place_exception(run, link, whole)
+
+
 def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: Activity) -> None:
     """Keep what Google has changed about an occurrence which, by the rule that was chosen here, there is no more."""
     facts, base = facts_in(link), store.base_of(whole.base_google)
@@ -61,6 +73,8 @@ def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: 
     is_mine = head.organizer_id == run.me.pk
     if facts.is_cancelled or original is None or base is None or not isinstance(base.when, Repeating) or not is_mine:
         return
+    if not link.is_marked:
+        return  # It was kept before our write.
     if recurrence.happens_at(series.pattern_of(head), original):
         return  # It lies beyond the horizon, or before the window.
     profiles = run.profiles_for(link.event, profiles_by_email(facts.addresses))

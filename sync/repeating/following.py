@@ -13,7 +13,7 @@ from activities import recurrence, series
 from activities.models import Activity, Participant
 from sync import marks, store
 from sync.core import snapshot as snapshots
-from sync.core.snapshot import Repeating, When
+from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.repeating.coming_in import leave_out_as_google
 from sync.run import Run, facts_in
@@ -248,6 +248,25 @@ def change_kind(run: Run, activity_id: int, when: When) -> None:
         link.save(update_fields=["base_here", "base_google", "is_marked", "mark"])
 
 
+def _journal_own_time(run: Run, head: Activity, occurrence: Activity) -> None:
+    """Keep the time that somebody gave the occurrence which goes on: it takes place when Google says (R11)."""
+    when, own = store.when_here(head), store.when_here(occurrence)
+    assert occurrence.original_start is not None
+    if own == at_occurrence(Snapshot(subject="", when=when), occurrence.original_start).when:
+        return
+    run.note(
+        SyncOutcome.Action.REPLACED,
+        rule="R11",
+        reason="The event does not repeat in Google any more, and takes place at Google's time.",
+        item=head.subject,
+        activity_id=occurrence.pk,
+        field="when",
+        here=snapshots.dump_value(own),
+        kept=SyncOutcome.Direction.GOOGLE,
+        is_resolved=True,
+    )
+
+
 def _stop_repeating(run: Run, head: Activity) -> Activity:
     """The first occurrence that is left goes on as a single activity."""
     assert head.series is not None
@@ -255,4 +274,5 @@ def _stop_repeating(run: Run, head: Activity) -> Activity:
     first = rows.filter(original_start=head.series.first_start).first() or rows.order_by("original_start").first()
     if first is None:
         [first] = series.lay_out_these(head.series, originals=[head.series.first_start], now=run.now)
+    _journal_own_time(run, head, first)
     return series.turn_into_single(head, keeping=first, by=None, now=run.now)[0]

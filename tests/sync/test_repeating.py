@@ -571,6 +571,23 @@ def test_what_repeats_here_and_was_moved_later_in_google_is_single_again_and_in_
     assert (replaced.field, replaced.here["lines"], replaced.kept) == ("when", WEEKLY, "google")
 
 
+@pytest.mark.rule("R15", "R11")
+def test_the_time_of_the_occurrence_that_goes_on_is_in_the_journal(google, anna, annas):
+    activity = tagged(anna, start=at("2027-03-08"), due=at("2027-03-08", "11:00"), time_zone=ZONE)
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+    series.repeat(activity=activity, lines=WEEKLY, by=anna, now=timezone.now())
+    services.edit(
+        activity=activity, by=anna, start=at("2027-03-10", "12:00"), due=at("2027-03-10", "13:00"), now=timezone.now()
+    )
+    google.person(ANNA).edit(event["id"], timed("2027-03-09T10:00:00", "2027-03-09T11:00:00", ZONE))
+    in_step(google, annas)
+
+    assert [row.start for row in Activity.objects.present()] == [at("2027-03-09")]
+    kept = SyncOutcome.objects.filter(action="replaced", field="when").values_list("here", flat=True)
+    assert [value["start"] for value in kept if "start" in value] == [at("2027-03-10", "12:00").isoformat()]
+
+
 @pytest.mark.rule("R15", "R6")
 def test_what_another_person_lets_repeat_here_while_the_organizer_invites_in_google_stays_single(
     google, anna, annas, boris

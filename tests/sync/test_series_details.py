@@ -509,3 +509,17 @@ def test_what_google_does_while_it_refuses_the_part_goes_along(google, anna, ann
     assert [event.get("location", "") for event in fourth_there(google)] == expected[what]
     assert replaced() == []
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+def test_what_our_cut_drops_is_in_the_journal_though_the_session_is_killed_over_it(google, anna, annas, monkeypatch):
+    make_there(google)
+    synchronize(annas)
+    series.delete(activity=occurrence("2027-03-15"), scope="following", by=anna, now=timezone.now())
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"summary": "With the board"})
+    killed_in(monkeypatch, annas, "settle_pair")
+    for _session in range(2):
+        synchronize(annas)
+    assert [(field, theirs) for _rule, field, _here, theirs in replaced()] == [("subject", "With the board")]
+    assert [event["summary"] for event in there(google)] == ["Stand-up"]
+    assert_quiet(google, annas)

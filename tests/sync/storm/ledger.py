@@ -144,7 +144,9 @@ class Ledger:
         for mail in new:
             link = EventLink.objects.filter(event_id=mail.event_id).exclude(activity=None).first()
             assert link, f"{mail} about an event without an activity"
-            changes = FieldChange.objects.filter(activity=link.activity_id, origin=FieldChange.Origin.PERSON)
+            of_series = Q(activity__is_series=True, activity__series=link.series_id) if link.series_id else Q()
+            concerned = Q(activity=link.activity_id) | of_series
+            changes = FieldChange.objects.filter(concerned, origin=FieldChange.Origin.PERSON)
             changes = changes.exclude(field__in=NEVER_TOLD)
             # Google's clock stamps the mail, ours the change; they may differ by as much as a journey lets them.
             moment = datetime.fromisoformat(mail.at.replace("Z", "+00:00"))
