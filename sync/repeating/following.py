@@ -159,7 +159,7 @@ def _texts_of_their_own(run: Run, head: Activity, before: _Head) -> dict[int, di
 
 def _journal_erased(run: Run, head: Activity, unsaid: Mapping[int, Mapping[str, str]]) -> None:
     """Keep what occurrences said that the new rule has dropped, and that nobody was seen to work on (R15)."""
-    kept = set(Activity.every.filter(pk__in=unsaid).values_list("pk", flat=True)) if unsaid else set()
+    kept = set(Activity.every.present().filter(pk__in=unsaid).values_list("pk", flat=True)) if unsaid else set()
     for pk, texts in unsaid.items():
         for name, text in texts.items() if pk not in kept else ():
             run.note(
@@ -275,4 +275,10 @@ def _stop_repeating(run: Run, head: Activity) -> Activity:
     if first is None:
         [first] = series.lay_out_these(head.series, originals=[head.series.first_start], now=run.now)
     _journal_own_time(run, head, first)
-    return series.turn_into_single(head, keeping=first, by=None, now=run.now)[0]
+    before = _state_of(head.pk)
+    assert before is not None
+    unsaid = _texts_of_their_own(run, head, before)
+    unsaid.pop(first.pk, None)
+    left = series.turn_into_single(head, keeping=first, by=None, now=run.now)[0]
+    _journal_erased(run, head, unsaid)
+    return left

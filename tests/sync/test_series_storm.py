@@ -192,6 +192,25 @@ def test_what_an_import_changed_about_an_occurrence_that_a_rule_from_google_drop
     assert_quiet(google, annas)
 
 
+@pytest.mark.rule("R15")
+def test_what_an_import_changed_about_an_occurrence_of_what_repeats_no_more_is_in_the_journal(google, anna, annas):
+    event = make_there(google)
+    synchronize(annas)
+    activity = occurrence("2027-03-29")
+    activity.location = "Imported room"
+    activity.save()
+    services.announce(activity, by=None)
+    google.person(ANNA).edit(event["id"], {"recurrence": None})
+
+    synchronize(annas)
+
+    [left] = Activity.objects.present()
+    assert left.start == at("2027-03-08")
+    kept = SyncOutcome.objects.get(action="replaced", rule="R15")
+    assert (kept.field, kept.here, kept.kept) == ("location", "Imported room", "google")
+    assert_quiet(google, annas)
+
+
 @pytest.mark.rule("R6", "R15")
 def test_the_organizers_change_of_one_occurrence_is_theirs_though_google_ends_the_series_after_it(
     google, anna, annas, boris, boriss
