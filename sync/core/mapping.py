@@ -20,6 +20,9 @@ _KEPT_AS_IT_IS = (
     "guestsCanModify",
     "guestsCanSeeOtherGuests",
 )  # If made anew.
+# Our mark on a kept event: Google showed it deleted without saying of which series, as it does with what a change of
+# that series has dropped; nobody has deleted this occurrence (R15).
+WENT_WITH_ITS_DAY = "wentWithItsDay"
 MOST_REMINDERS = 5  # That an event can have (Google's reference, `reminders.overrides`).
 LONGEST_TEXT = 1024  # Characters of a subject or a location that an activity can hold.
 READABLE_TYPES = ("default", "fromGmail")  # What is read at all (R2).

@@ -104,7 +104,10 @@ def is_stale(run: Run, link: EventLink) -> bool:
         return False  # Invited to this occurrence alone.
     if (whole.event_id, occurrence.original_start) != (facts.series_event_id, facts.original_start):
         return True
-    return facts.is_cancelled and not _takes_place(run, whole, occurrence.original_start)
+    if not facts.is_cancelled:
+        return False
+    has_gone_with_its_day = facts.is_own and mapping.WENT_WITH_ITS_DAY in link.event  # Which the series has again.
+    return has_gone_with_its_day or not _takes_place(run, whole, occurrence.original_start)
 
 
 def _takes_place(run: Run, whole: EventLink, original: datetime) -> bool:

@@ -88,6 +88,8 @@ def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
 def _see(run: Run, link: EventLink, event: dict[str, Any]) -> None:
     """Let a link hold this version of its event, and mark it."""
     if event.get("status") == "cancelled":
+        if link.event.get("recurringEventId") and "recurringEventId" not in event:
+            event = {**event, mapping.WENT_WITH_ITS_DAY: True}
         event = {**link.event, **event}  # A deleted event says little more than its id; whose copy it was is known.
     if link.event:
         at = event.get("updated") or run.now.isoformat()

@@ -935,3 +935,20 @@ def test_an_occurrence_changed_here_while_its_series_moves_in_google_follows_in_
     in_step(google, annas)
     assert [row[0] for row in rows_there(google)].count("Retro") == 1
     assert occurrence("2027-03-22", "15:00").subject == "Retro"
+
+
+@pytest.mark.rule("R15", "R14")
+def test_what_went_with_its_day_was_canceled_by_nobody_when_the_day_returns(google, anna, annas):
+    """Google says of what it drops nothing but its id, of what a person deletes the series as well."""
+    master = make_there(google)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    google.person(ANNA).edit(master["id"], timed("2027-03-09T10:00:00", "2027-03-09T11:00:00", ZONE))
+    google.person(ANNA).edit(master["id"], MONDAY)
+
+    for _session in range(2):
+        synchronize(annas)
+
+    assert set(Activity.objects.values_list("status", flat=True)) == {"not_started"}
+    assert_same(google, anna)
+    assert_quiet(google, annas)
