@@ -326,6 +326,11 @@ def cut_parts_here(run: Run, former: Former, head: Activity) -> list[Part]:
     part.series.refresh_from_db()
     part.series.recurrence = list(recurrence.before_cut(pattern, at=at))
     part.series.save(update_fields=["recurrence"])
+    # Those for which Google's part has no place are none of either.
+    columns = series.when_columns(part.head)
+    dropped = series.re_place(part.series, old=pattern, old_columns=columns, now=run.now)
+    assert former.link.activity is not None
+    repeating.leave(former.link.activity, dropped)
     return later
 
 

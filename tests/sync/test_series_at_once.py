@@ -772,3 +772,18 @@ def test_what_went_with_a_removal_is_in_the_journal_whoever_dies_over_the_answer
 
     assert given_way("is_private").count() == 1
     assert google.person(ANNA).events() == []
+
+
+@pytest.mark.rule("R15")
+def test_of_a_longer_rule_chosen_here_nothing_is_left_behind_googles_cut(google, anna, annas):  # noqa: F811
+    make_here(anna)
+    synchronize(annas)
+    longer = ["RRULE:FREQ=WEEKLY;COUNT=9"]
+    series.edit(activity=occurrence("2027-03-15"), scope="following", by=anna, now=timezone.now(), lines=longer)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"description": "Agenda"}, scope="following")
+
+    settle(annas)
+
+    assert SyncOutcome.objects.filter(action="replaced", field="when", rule="R15").exists()
+    assert_same(google, anna)
+    assert_quiet(google, annas)
