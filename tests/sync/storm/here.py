@@ -123,9 +123,21 @@ def change_behind_the_back(world: World, name: str, dice: Dice) -> None:
         world.say(f"an import sets the location of {activity} to {activity.location}")
 
 
+def hand_over(world: World, name: str, dice: Dice) -> None:
+    """The administration enters another Organizer, or nobody (R5)."""
+    if activity := _visible(world, name, dice, series=None):
+        before, people_before = activity.organizer_id, services.people_of(activity)
+        activity.organizer = dice.of([*world.profiles.values(), None])
+        activity.save()
+        services.log(activity, before={"organizer": before}, after={"organizer": activity.organizer_id},
+                     by=world.profile(name), now=timezone.now())  # fmt: skip
+        services.announce(activity, by=world.profile(name), people_before=people_before)
+        world.say(f"the administration gives {activity} to {activity.organizer}")
+
+
 ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
     make, edit, edit, edit, set_status, delete, restore, change_people, change_people, answer, tag, show_in_calendar,
-    change_behind_the_back,
+    change_behind_the_back, hand_over,
 )  # fmt: skip
 
 
