@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 # Exit codes of pytest.
@@ -35,20 +35,23 @@ def main(arguments: list[str]) -> int:
 
 
 def _storm(arguments: list[str]) -> int:
-    """Divide the journeys among as many processes as there are processors, each with servers of its own."""
+    """
+    Divide the journeys among as many processes as there are processors, each with servers of its own.
+
+    It takes hours: each seed is told as soon as it is done.
+    """
     parts = os.cpu_count() or 1
     print(f"Random journeys in {parts} processes; each says at its end what it saw.", flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        reports = [Path(folder) / f"{part}.txt" for part in range(1, parts + 1)]
-        processes = []
-        for part, report in enumerate(reports, 1):
-            command = [sys.executable, "-m", "pytest", *arguments, f"--storm-part={part}/{parts}"]
-            with report.open("wb") as output:
-                processes.append(subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT))
-        codes = [abs(process.wait()) for process in processes]
-        for report in reports:
-            print(report.read_text(errors="replace"), flush=True)
-    return max(codes)
+    with ThreadPoolExecutor(max_workers=parts) as pool:
+        return max(pool.map(lambda part: _pass_on(arguments, part=part, parts=parts), range(1, parts + 1)))
+
+
+def _pass_on(arguments: list[str], *, part: int, parts: int) -> int:
+    command = [sys.executable, "-m", "pytest", *arguments, "--verbose", f"--storm-part={part}/{parts}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            print(line, end="", flush=True)
+    return abs(process.returncode)
 
 
 def side_by_side(arguments: list[str]) -> list[str]:
