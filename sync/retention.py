@@ -17,7 +17,7 @@ AT_ONCE = 200  # Activities that one round of the dispatcher erases.
 @transaction.atomic
 def erase_deleted(*, now: datetime) -> int:
     """
-    Erase activities that were deleted more than 30 days ago and are out of Google, or were frozen. Returns how many.
+    Erase activities that were deleted more than 30 days ago and are out of Google, or stay there. Returns how many.
 
     Of a series, its head goes when no occurrence is left (R15).
     """
@@ -31,7 +31,7 @@ def erase_deleted(*, now: datetime) -> int:
     # deletion would never be sent. That of a whole series is the head's to send.
     held_with_series = Q(is_series=False) & Exists(of_series) & ~Exists(of_row.filter(state=EventLink.State.DETACHED))
     held = Q(Exists(of_row.filter(state__in=EventLink.HOLDING))) | held_with_series
-    gone = Activity.every.to_be_erased(now=now).exclude(held & ~_was_frozen()).order_by("is_series", "pk")
+    gone = Activity.every.to_be_erased(now=now).exclude(held & ~_stays_there()).order_by("is_series", "pk")
     ids = list(gone.values_list("pk", flat=True)[:AT_ONCE])
     links = list(EventLink.objects.filter(activity__in=ids, state__in=EventLink.HOLDING))
     count = series.erase(ids)
@@ -39,16 +39,20 @@ def erase_deleted(*, now: datetime) -> int:
     return count
 
 
-def _was_frozen() -> Q:
+def _stays_there() -> Q:
     """
-    What was deleted while its Organizer's link was frozen: the event stays in Google, and nobody can thaw it (R4).
+    What was deleted while its Organizer's link was frozen (R4), or whose event the Organizer kept (R14).
 
-    That of an occurrence is its series', which thaws as long as it goes on.
+    Nobody can thaw the one or remove the other any more. A frozen occurrence is its series', which thaws as long as it
+    goes on.
     """
-    frozen = EventLink.objects.filter(state=EventLink.State.FROZEN, calendar__account__profile=OuterRef("organizer"))
+    organizers = EventLink.objects.filter(calendar__account__profile=OuterRef("organizer"))
+    kept = organizers.filter(state=EventLink.State.LINKED, is_marked=False, base_here__presence="deleted")
+    frozen = organizers.filter(state=EventLink.State.FROZEN)
     heads = Activity.every.filter(is_series=True, deleted_at__isnull=False)
-    of_itself = Q(series=None) & Exists(frozen.filter(activity=OuterRef("pk")))
-    return of_itself | Q(Exists(frozen.filter(activity__in=heads, activity__series=OuterRef("series"))))
+    of_single = Q(series=None) & Exists((frozen | kept).filter(activity=OuterRef("pk")))
+    of_series = (frozen | kept).filter(activity__in=heads, activity__series=OuterRef("series"))
+    return of_single | Q(Exists(of_series))
 
 
 def _keep_in_sight(links: list[EventLink]) -> None:
@@ -65,7 +69,7 @@ def _keep_in_sight(links: list[EventLink]) -> None:
             guest_addresses=link.guest_addresses,
             seen_in_read=link.seen_in_read,
             rule="R4",
-            reason="Its activity was deleted while it was frozen.",
+            reason="Its activity was deleted here, and it was to stay.",
         )
         for link in links
         if link.activity_id not in there

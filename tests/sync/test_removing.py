@@ -7,12 +7,14 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from activities import services
+from activities import series, services
 from activities.models import Activity, FieldChange
 from sync.models import EventLink, SyncedCalendar
 from tests.factories import make_user
-from tests.google import connect, synchronize
+from tests.google import connect, sync_tag, synchronize
 from tests.sync.helpers import (
+    DUE,
+    START,
     TEN,
     assert_quiet,
     change,
@@ -277,6 +279,36 @@ def test_keeping_what_was_canceled_here_asks_no_more(google, anna, annas):
 
     assert (session.status, counts(session)) == ("succeeded", {})
     assert len(google.person("anna@northfold.example").events()) == 6
+
+
+@pytest.mark.rule("R14")
+def test_what_was_deleted_here_and_kept_in_google_is_erased_after_30_days(google, anna, annas):
+    from sync import marks, retention, sessions
+
+    activities = [tagged(anna, f"Visit {number}") for number in range(5)]
+    head = series.create(
+        by=anna, subject="Weekly", start=START, due=DUE, lines=["RRULE:FREQ=WEEKLY;COUNT=2"],
+        show_in_calendar=True, now=timezone.now(),
+    )  # fmt: skip
+    services.add_tag(activity=head, tag=sync_tag(anna), by=anna)
+    synchronize(annas)
+    for activity in activities:
+        services.delete(activity=activity, by=anna, now=timezone.now())
+    occurrence = Activity.objects.filter(series=head.series).earliest("start")
+    series.delete(activity=occurrence, scope=series.ALL, by=anna, now=timezone.now())
+    FieldChange.objects.update(at=timezone.now() - timedelta(days=2))
+    stopped = synchronize(annas)
+    later = timezone.now() + timedelta(days=31)
+    retention.erase_deleted(now=later)
+    assert Activity.every.count() == 6  # Nobody has said yet what is to become of their events.
+
+    assert sessions.keep(session=stopped) == 6
+
+    assert retention.erase_deleted(now=later) == 6
+    assert not Activity.every.exists()
+    assert len(google.person("anna@northfold.example").events()) == 6
+    marks.mark_everything(calendar=annas)
+    assert counts(synchronize(annas)) == {}
 
 
 @pytest.mark.rule("R14", "R20")
