@@ -25,6 +25,8 @@ def look_at_parts(run: Run, pair: Pair) -> None:
         until_cut = cut_as_the_other_side(pair.here, pair.google) if both is None else None
         if until_cut and not (goes_on_here or goes_on_there):
             until_cut = None  # It just ends earlier: nothing of it goes on elsewhere.
+        if both or until_cut:
+            both, until_cut = _up_to_part_there(run, pair, both), _up_to_part_there(run, pair, until_cut)
         is_unsent = pair.standing.unmet or "when" in pair.standing.foreign
         is_end_lost = (both == pair.here.now.when and not goes_on_there) or (
             both == pair.google.now.when and not goes_on_here
@@ -36,6 +38,20 @@ def look_at_parts(run: Run, pair: Pair) -> None:
             is_when_held=_is_part_missing(run, pair.activity.series_id),
             owed_when=_until_first_part(run, pair) if is_unsent else None,
         )
+
+
+def _up_to_part_there(run: Run, pair: Pair, when: Repeating | None) -> Repeating | None:
+    """Return when a series takes place before the first part of it that Google has divided off."""
+    base, own = pair.here.base, repeating.cut_of(pair.link)
+    cuts = [cut for part in repeating.parts_in_google(run, pair.link) if (cut := repeating.cut_of(part))]
+    at = min((cut for cut in cuts if own is None or cut > own), default=None)
+    if when is None or at is None or base is None or not isinstance(base.when, Repeating):
+        return when
+    pattern = store.pattern_of(when)
+    if when.first != base.when.first or next(recurrence.starts(pattern, before=at), None) is None:
+        return when
+    last = recurrence.last_start(pattern)
+    return when if last and last < at else Repeating(when.first, recurrence.before_cut(pattern, at=at))
 
 
 def _until_first_part(run: Run, pair: Pair) -> Repeating | None:

@@ -787,3 +787,18 @@ def test_of_a_longer_rule_chosen_here_nothing_is_left_behind_googles_cut(google,
     assert SyncOutcome.objects.filter(action="replaced", field="when", rule="R15").exists()
     assert_same(google, anna)
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15")
+def test_what_google_divides_and_moves_beyond_its_end_is_not_put_back_over_its_later_part(google, anna, annas):  # noqa: F811
+    master = make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-15")["id"], {"summary": "Retro"}, scope="following")
+    google.person(ANNA).edit(master["id"], timed("2027-06-07T09:00:00", "2027-06-07T09:45:00", ZONE))
+    series.set_status(activity=occurrence(FOURTH), scope="following", by=anna, status="canceled", now=timezone.now())
+
+    settle(annas)
+
+    assert_nothing_doubled(google)
+    assert_same(google, anna)
+    assert_quiet(google, annas)
