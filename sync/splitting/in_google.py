@@ -297,17 +297,18 @@ def _let_go_first(run: Run, link: EventLink, whole: EventLink | None, *, since: 
                 raise LookLater
 
 
-def cut_parts_here(run: Run, former: Former, head: Activity) -> list[Part]:
+def cut_parts_here(run: Run, former: Former, head: Activity, *, when: When) -> list[Part]:
     """
     Let what was split off here, and not sent yet, end where Google's part begins; its occurrences go there.
 
-    Nothing is left of one that begins there as well. What begins later is split off Google's part from now on, and
-    returned.
+    Nothing is left of one that begins there as well. What begins later is split off Google's part from now on; what is
+    to be sent of that is returned. `when` is when Google's part takes place there.
     """
     assert head.series is not None
     later = [part for part in _parts_to_come(run, former.link) if part.place > former.place]
-    within = {part.series.pk for part in later}
-    for part in later:
+    behind = _parts_behind(run, former, when)
+    within = {part.series.pk for part in behind}
+    for part in behind:
         if part.series.split_from_id not in within:
             part.series.split_from, part.series.split_after = head.series, part.place - former.place
             part.series.save(update_fields=["split_from", "split_after"])
@@ -371,20 +372,41 @@ def _start_in(former: Former, part: recurrence.Pattern, *, begins: int, number: 
 
 def until_next_part(run: Run, former: Former, when: When) -> Repeating | None:
     """
-    Return when Google's part takes place up to what was split off here behind its begin, and is not sent yet.
+    Return when Google's part takes place up to what was split off here behind its begin, and was not cut off there yet.
 
     None if there is none.
     """
     if not isinstance(when, Repeating):
         return None
     pattern = store.pattern_of(when)
-    for part in _parts_to_come(run, former.link):
-        if part.place > former.place:
-            at = _start_in(former, pattern, begins=former.place, number=part.place)
-            if at is None or next(recurrence.starts(pattern, before=at), None) is None:
-                return None
-            return Repeating(when.first, recurrence.before_cut(pattern, at=at))
-    return None
+    part = next(iter(_parts_behind(run, former, when)), None)
+    at = _start_in(former, pattern, begins=former.place, number=part.place) if part else None
+    if at is None or next(recurrence.starts(pattern, before=at), None) is None:
+        return None
+    return Repeating(when.first, recurrence.before_cut(pattern, at=at))
+
+
+def _parts_behind(run: Run, former: Former, when: When) -> list[Part]:
+    """
+    Return what was split off here behind the begin of Google's part, and is in that as well, the next first.
+
+    It is not in Google yet, or it is, and the series has not been cut there yet.
+    """
+    to_come = {part.head.pk for part in _parts_to_come(run, former.link)}
+    parts = [
+        part for part in parts_of(former.link.series_id, but=EventLink.objects.none()) if part.place > former.place
+    ]
+    return [part for part in parts if part.head.pk in to_come or _is_in_both(former, when, part)]
+
+
+def _is_in_both(former: Former, when: When, part: Part) -> bool:
+    """Whether Google's part has what a part has that is in Google as well, because nobody has cut the whole there."""
+    whole = former.whole_google
+    if whole is None or not isinstance(when, Repeating):
+        return False
+    if next(islice(recurrence.starts(whole), part.place, None), None) is None:
+        return False
+    return _start_in(former, store.pattern_of(when), begins=former.place, number=part.place) is not None
 
 
 def take_over_people(

@@ -83,7 +83,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
         if placed.shares_meeting:
             claim_meeting(facts, activity)
         if activity.is_series:
-            later = splitting.cut_parts_here(run, former, activity) if former else []
+            later = splitting.cut_parts_here(run, former, activity, when=content.when) if former else []
             part_of, since = (former.link, former.since) if former else (None, None)
             repeating.lay_out_imported(run, link, activity, part_of=part_of, since=since)
         if former:

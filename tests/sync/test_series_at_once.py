@@ -569,6 +569,31 @@ def test_a_meeting_divided_here_is_cut_in_google_though_its_part_is_refused_for_
     assert_quiet(google, annas)
 
 
+@pytest.mark.rule("R15", "R13")
+@pytest.mark.parametrize("is_guest_first", [False, True])
+def test_what_google_divides_while_our_part_is_sent_and_the_cut_is_not_ends_before_our_part(
+    google, anna, annas, boris, boriss, is_guest_first  # noqa: F811
+):  # fmt: skip
+    make_here(anna, participants=[boris])
+    settle(annas, boriss)
+    split_here(anna)
+    google.fail(status=403, reason="forbidden", method="PATCH", path="/events/", times=20)
+    synchronize(annas)  # Our part is there; the series is not cut.
+    google.faults.clear()
+    assert days_there(google).count(THIRD) == 2
+
+    google.person(ANNA).edit(instance(google, "2027-03-15")["id"], {"location": "Garden"}, scope="following")
+    EventLink.objects.exclude(retry_at=None).update(retry_at=timezone.now())
+    settle(*([boriss, annas] if is_guest_first else [annas, boriss]))
+
+    assert_nothing_doubled(google)
+    assert [event["summary"] for event in there(google)] == ["Stand-up"] * 2 + ["Retro"] * 3
+    assert [event.get("location", "") for event in there(google)] == ["", "Garden", "", "", ""]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
+
+
 # --- Divided on one side, repeating otherwise on the other ---------------------------------------------------------
 
 OTHERWISE = [["RRULE:FREQ=WEEKLY;COUNT=7"], ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"]]
