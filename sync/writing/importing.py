@@ -82,14 +82,14 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
             activity.tags.add(run.tag())
         if placed.shares_meeting:
             claim_meeting(facts, activity)
+        if former:
+            series.copy_changes(former.head, to=activity)  # Before it may be erased: all of it can be in this part now.
+        else:
+            FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
         if activity.is_series:
             later = splitting.cut_parts_here(run, former, activity, when=content.when) if former else []
             part_of, since = (former.link, former.since) if former else (None, None)
             repeating.lay_out_imported(run, link, activity, part_of=part_of, since=since)
-        if former:
-            series.copy_changes(former.head, to=activity)
-        else:
-            FieldChange.objects.create(activity=activity, field="created", origin="google", at=run.now)
         current.activity = activity
         here = store.snapshot_here(store.load_activity(activity.pk), addresses=invitable(activity), organizer=organizer)
         base_here, base_google = (

@@ -594,6 +594,23 @@ def test_what_google_divides_while_our_part_is_sent_and_the_cut_is_not_ends_befo
     assert_quiet(google, boriss)
 
 
+@pytest.mark.rule("R15", "R6")
+def test_what_the_organizer_changed_about_all_is_theirs_in_a_part_that_both_sides_divide_there(
+    google, anna, annas, boriss
+):  # noqa: F811
+    make_there(google, attendees=[{"email": BORIS}])
+    settle(annas, boriss)
+    of_all(anna, location="Hall")
+    hours_pass(settled=2.1)
+    series.set_status(activity=occurrence(THIRD), scope="following", by=anna, status="canceled", now=timezone.now())
+    google.person(ANNA).edit(instance(google, THIRD)["id"], {"description": "Agenda"}, scope="following")
+
+    settle(boriss, annas)
+
+    assert not SyncOutcome.objects.filter(action="replaced", field="location").exists()
+    assert {event.get("location") for event in there(google)} == {"Hall"}
+
+
 # --- Divided on one side, repeating otherwise on the other ---------------------------------------------------------
 
 OTHERWISE = [["RRULE:FREQ=WEEKLY;COUNT=7"], ["RRULE:FREQ=WEEKLY;INTERVAL=2;COUNT=5"]]
