@@ -596,8 +596,8 @@ def test_what_google_divides_while_our_part_is_sent_and_the_cut_is_not_ends_befo
 
 @pytest.mark.rule("R15", "R6")
 def test_what_the_organizer_changed_about_all_is_theirs_in_a_part_that_both_sides_divide_there(
-    google, anna, annas, boriss
-):  # noqa: F811
+    google, anna, annas, boriss  # noqa: F811
+):  # fmt: skip
     make_there(google, attendees=[{"email": BORIS}])
     settle(annas, boriss)
     of_all(anna, location="Hall")
