@@ -244,14 +244,16 @@ def is_superseded(link: EventLink) -> bool:
     """
     Whether an activity has another event by now, made anew in somebody's calendar, and this one is there again (R14).
 
-    Who took it out of Google's bin has two events, which are two activities.
+    Who took it out of Google's bin has two events, which are two activities. Who has not, has the new invitation, and
+    nothing was canceled.
     """
-    if link.event.get("recurringEventId") or link.event.get("status") == "cancelled":
+    if link.event.get("recurringEventId"):
         return False
     newer = EventLink.objects.filter(
         activity=link.activity_id, incarnation__gt=link.incarnation, state__in=EventLink.HOLDING
     )
-    return newer.exclude(event_id=link.event_id).exclude(event__status="cancelled").exists()
+    # Of one that is being added nothing is known yet, and `exclude` would leave it out with those that are cancelled.
+    return any(one.event.get("status") != "cancelled" for one in newer.exclude(event_id=link.event_id))
 
 
 def _other_copies_live(link: EventLink) -> bool:

@@ -346,6 +346,30 @@ def test_a_restored_activity_returns_to_google_once(google, anna, annas):
     assert_quiet(google, annas)
 
 
+@pytest.mark.rule("R14", "R9", "R13")
+def test_a_guest_joins_what_is_made_anew_before_its_organizer_has_heard_of_it(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    change(only_activity(), anna, location="Room 9")
+    google.person("anna@northfold.example").delete(event["id"])
+    google.fail(status=503, reason="backendError", when="after", times=9, method="POST", path="/events")
+    google.fail(status=503, reason="backendError", times=9, method="GET", path="/events", skip=2)
+    synchronize(annas)  # The event is there again, and nobody here has heard of it.
+    assert EventLink.objects.get(calendar=annas).state == "inserting"
+    google.faults.clear()
+    EventLink.objects.exclude(retry_at=None).update(retry_at=timezone.now())
+
+    assert counts(synchronize(boriss)) == {"added_here": 1}
+    synchronize(annas)
+    synchronize(boriss)
+
+    assert only_activity().status == "not_started"
+    assert only_activity().participants.get(profile=boris).response == "needs_action"
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
+
+
 @pytest.mark.rule("R14")
 def test_what_was_deleted_long_ago_is_erased_once_it_is_out_of_google(google, anna, annas):
     from sync import retention
