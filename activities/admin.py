@@ -51,6 +51,11 @@ class ActivityAdminForm(forms.ModelForm):
         """Dates rule an all-day activity, and a timed one has none (R16)."""
         values = super().clean() or self.cleaned_data
         first = values.get("start_date")
+        for name in ("start", "due", "start_date", "due_date"):
+            if values.get(name) and (reason := services.why_not_plannable(values[name])):
+                self.add_error(name, reason)
+        if self.errors:
+            return values
         if not values.get("all_day"):
             values["start_date"] = values["due_date"] = None
             for name in ("start", "due"):

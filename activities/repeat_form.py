@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from activities import recurrence, series
+from activities import recurrence, series, services
 from activities.models import Activity
 from activities.recurrence import Pattern, Repetition
 
@@ -122,6 +122,8 @@ class RepeatFields(forms.Form):
         first_day = first.date() if isinstance(first, datetime) else first
         if "until" in names and until and first_day and until < first_day:
             self.add_error("until", _("It cannot end before it starts."))
+        elif "until" in names and until and (reason := services.why_not_plannable(until)):
+            self.add_error("until", reason)
         if self._repeats_already and self.scope_chosen == series.THIS:
             self.add_error(
                 "scope", _("How it repeats is nothing of one occurrence. Choose This and following, or All.")

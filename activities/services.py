@@ -17,7 +17,12 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from activities.models import Activity, FieldChange, Participant, Series, Tag
-from activities.signals import activity_changed, asks_why_not_cancelable, asks_why_read_only
+from activities.signals import (
+    activity_changed,
+    asks_why_not_answerable,
+    asks_why_not_cancelable,
+    asks_why_read_only,
+)
 
 # The fields of the form that a person may set; `when` stands for start, due, all_day, the two dates and the time zone.
 PLAIN_FIELDS = (
@@ -305,13 +310,15 @@ def respond(*, activity: Activity, profile: Profile, response: str, now: datetim
     """
     Give a participant's own answer.
 
-    :raises UnableToChange: if they take no part.
+    :raises UnableToChange: if they take no part, or their answer would reach nobody (R10).
     """
     participant = Participant.objects.select_for_update().filter(activity=activity, profile=profile).first()
     if participant is None:
         raise UnableToChange(_("You take no part in this activity."))
     if participant.response == response:
         return
+    if reason := _answer(asks_why_not_answerable, activity=activity, profile=profile):
+        raise UnableToChange(reason)
     before, participant.response = participant.response, response
     participant.save(update_fields=["response"])
     FieldChange.objects.create(activity=activity, field="response", before=before, after=response, by=profile, at=now)
@@ -475,10 +482,8 @@ def _set_when(
     activity: Activity, *, start: datetime | None, due: datetime | None, days: tuple[date, date] | None
 ) -> None:
     for moment in filter(None, (start, due, *(days or ()))):
-        if not FIRST_YEAR <= moment.year <= LAST_YEAR:  # A slip of the keyboard, as in year 0026.
-            raise UnableToChange(
-                _("Choose dates between the years %(first)d and %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
-            )
+        if reason := why_not_plannable(moment):
+            raise UnableToChange(reason)
     if days:
         if days[1] < days[0]:
             raise UnableToChange(_("The last day cannot be earlier than the first."))
@@ -486,10 +491,21 @@ def _set_when(
         return
     if not (start and due):
         raise TypeError("An activity needs start and due, or days.")
-    if due < start:
+    # In UTC, as the database gives them back: the log compares these times as texts, and Python compares two times of
+    # one zone by their clock, though the clock may have been put forward between them.
+    start_utc, due_utc = start.astimezone(UTC), due.astimezone(UTC)
+    if due_utc < start_utc and start.replace(tzinfo=None) <= due.replace(tzinfo=None):
+        raise UnableToChange(_("The clocks are put forward that night: the start does not exist. Choose another one."))
+    if due_utc < start_utc:
         raise UnableToChange(_("The due time cannot be earlier than the start."))
-    # In UTC, as the database gives them back: the log compares these times as texts.
-    activity.set_times(start=start.astimezone(UTC), due=due.astimezone(UTC))
+    activity.set_times(start=start_utc, due=due_utc)
+
+
+def why_not_plannable(day: date) -> str | None:
+    """Return why nobody can plan anything on a day, a slip of the keyboard such as year 0026; None if they can."""
+    if FIRST_YEAR <= day.year <= LAST_YEAR:
+        return None
+    return _("Choose dates between the years %(first)d and %(last)d.") % {"first": FIRST_YEAR, "last": LAST_YEAR}
 
 
 def change_when(

@@ -14,6 +14,10 @@ asks_why_read_only = Signal()
 # Arguments: activity, of whose series it is asked along. Receivers return a sentence for the user, or None.
 asks_why_not_cancelable = Signal()
 
+# A question asked before somebody answers an invitation: why can the answer not reach the others (R10)?
+# Arguments: activity, profile. Receivers return a sentence for the user, or None.
+asks_why_not_answerable = Signal()
+
 # A question asked before "this and following" divides a series: why may it not be (R15)?
 # Arguments: head (Activity), profile. Receivers return a sentence for the user, or None.
 asks_why_not_divisible = Signal()

@@ -23,6 +23,10 @@ _LOOKS_LIKE_HTML = re.compile(
     rf"</?({_NAMES}){_ATTRIBUTES}\s*/?>|&(#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos|nbsp);", re.IGNORECASE
 )
 _BREAKS = re.compile(r"<br\s*/?>|</(p|div|li|h[1-6]|tr|blockquote|pre)>", re.IGNORECASE)
+_LINKS = re.compile(
+    r"""<a\b[^>]*?\bhref\s*=\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<bare>[^\s>]+))[^>]*>(?P<words>.*?)</a>""",
+    re.IGNORECASE | re.DOTALL,
+)
 _ITEMS = re.compile(r"<li[^>]*>", re.IGNORECASE)
 
 
@@ -41,13 +45,21 @@ def to_show(notes: str) -> SafeString:
 
 
 def to_edit(notes: str) -> str:
-    """Return notes as plain text, so that nobody has to edit HTML."""
+    """Return notes as plain text, so that nobody has to edit HTML. Where a link leads stands behind its words."""
     if not is_html(notes):
         return notes
+    notes = _LINKS.sub(_with_address, notes)
     source = re.sub(r"\s*\n\s*", " ", notes) if _BREAKS.search(notes) else notes
     lined = _ITEMS.sub("• ", _BREAKS.sub("\n", source))
     text = html.unescape(nh3.clean(lined, tags=set(), clean_content_tags={"script", "style"}))
     return re.sub(r"\n{3,}", "\n\n", text.replace("\xa0", " ")).strip()
+
+
+def _with_address(link: re.Match[str]) -> str:
+    address = link["double"] or link["single"] or link["bare"] or ""
+    words = link["words"]
+    is_told = not address or html.unescape(address).removeprefix("mailto:").rstrip("/") in html.unescape(words)
+    return words if is_told or not safe_link(html.unescape(address)) else f"{words} ({address})"
 
 
 def safe_link(address: str) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ExternalAccount, Profile
+from activities import services
 from activities.models import Activity, Series, Tag
 
 LEASE = timedelta(minutes=3)  # A run that shows no sign of life for so long has died; its calendar is free again (R18).
@@ -51,6 +53,11 @@ class SyncSettings(models.Model):
 
     def __str__(self) -> str:
         return f"Synchronization of {self.profile}"
+
+    def clean(self) -> None:
+        """:raises ValidationError: if nobody could have anything planned on that day."""
+        if self.sync_from and (reason := services.why_not_plannable(self.sync_from)):
+            raise ValidationError({"sync_from": reason})
 
 
 class SyncedCalendarQuerySet(models.QuerySet["SyncedCalendar"]):

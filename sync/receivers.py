@@ -13,6 +13,7 @@ from accounts.signals import emails_changed
 from activities.models import Activity
 from activities.signals import (
     activity_changed,
+    asks_why_not_answerable,
     asks_why_not_cancelable,
     asks_why_not_divisible,
     asks_why_read_only,
@@ -47,6 +48,11 @@ def let_others_take_over(*, instance: ExternalAccount, **_: Any) -> None:
 @receiver(asks_why_read_only)
 def say_why_it_is_read_only(*, activity: Activity, profile: Any, **_: Any) -> str | None:
     return rights.why_read_only(activity=activity, profile=profile)
+
+
+@receiver(asks_why_not_answerable)
+def say_why_it_is_not_answerable(*, activity: Activity, profile: Any, **_: Any) -> str | None:
+    return rights.why_not_answerable(activity=activity, profile=profile)
 
 
 @receiver(asks_why_not_cancelable)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from activities.models import Activity
-from sync import splitting
+from sync import splitting, store
 from sync.core.decide import why_not_to_cancel
 from sync.models import EventLink
 from sync.run import facts_in
@@ -31,6 +31,23 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
             "name": activity.organizer.full_name
         }
     return None
+
+
+def why_not_answerable(*, activity: Activity, profile: Profile) -> str | None:
+    """
+    Return why somebody's answer would reach nobody, or None (R10, R14).
+
+    Who has deleted an invitation in Google has declined it there, and has no copy any more in which to answer.
+    """
+    own = EventLink.objects.filter(activity=activity, calendar__account__profile=profile).first()
+    if own is None or own.state != EventLink.State.DETACHED or own.event.get("status") != "cancelled":
+        return None
+    if activity.organizer_id == profile.pk or not store.other_copies_live(own):
+        return None
+    return _(
+        "You have deleted this event in your Google Calendar, which declined it. To answer anew, bring it back there "
+        "(Settings → Trash), or ask the organizer to invite you again."
+    )
 
 
 def why_not_cancelable(*, activity: Activity) -> str | None:

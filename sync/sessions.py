@@ -144,6 +144,10 @@ def keep(*, session: SyncSession) -> int:
     for link in waiting:
         if link.event.get("status") == "cancelled":
             link.state = EventLink.State.DETACHED
+            if link.activity and link.activity.is_series:
+                # What was particular about an occurrence went with all of it.
+                shown = EventLink.objects.filter(calendar=link.calendar, series=link.activity.series_id)
+                shown.filter(activity__is_series=False).exclude(event__status="cancelled").delete()
         elif link.activity:  # Canceled or deleted here: from now on both sides agree on that, and on the event.
             link.base_here = {**(link.base_here or {}), "presence": _presence(link)}
         link.is_marked = False

@@ -71,6 +71,7 @@ class Standing:
     are_guests_cut: bool = False  # Google shows only part of the list (R12).
     is_own_copy: bool = False  # The copy of Google's organizer (R14).
     other_copies_live: bool = False  # Somebody else's copy of the event is known to be there (R14).
+    is_kept: bool = False  # The Organizer's event is gone, and they kept the activity all the same (R14).
     is_completed: bool = False
     when_of_both: When | None = None  # Of a series that one side cut short and the other moved: both together (R15).
     is_when_cut: bool = False  # Of these, the change of how all of it repeats holds for the part before only (R15).
@@ -278,6 +279,8 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
     """R14: an explicit cancellation, told apart by whose copy it is."""
     if here.presence is not Presence.PRESENT:
         return [Detach("R14", "It is gone on both sides.")]
+    if standing.is_kept and not standing.is_organizer:
+        return [Detach("R14", "Canceled in Google; its Organizer kept the activity.")]
     if standing.other_copies_live and not standing.is_own_copy:
         declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
         has_answer = standing.answer.here not in (None, "declined")

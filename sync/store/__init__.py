@@ -28,7 +28,15 @@ from sync.store.observing import (
     observe_page,
     see_elsewhere,
 )
-from sync.store.pairs import Pair, is_superseded, last_change, load_pair, organized, snapshot_in_google
+from sync.store.pairs import (
+    Pair,
+    is_superseded,
+    last_change,
+    load_pair,
+    organized,
+    other_copies_live,
+    snapshot_in_google,
+)
 from sync.store.rows import (
     addresses_of,
     base_of,
@@ -78,6 +86,7 @@ __all__ = [
     "observe_gone",
     "observe_page",
     "organized",
+    "other_copies_live",
     "pattern_of",
     "presence_here",
     "see_elsewhere",

@@ -181,7 +181,8 @@ def _standing(
         foreign=foreign if is_collective else frozenset(),
         are_guests_cut=facts.are_guests_cut,
         is_own_copy=facts.is_own,
-        other_copies_live=_other_copies_live(link),
+        other_copies_live=other_copies_live(link),
+        is_kept=_has_organizer_kept(activity, facts),
         is_completed=activity.status == Activity.Status.COMPLETED,
         answer=_answer(run, link, activity, facts, changes),
     )
@@ -256,7 +257,18 @@ def is_superseded(link: EventLink) -> bool:
     return any(one.event.get("status") != "cancelled" for one in newer.exclude(event_id=link.event_id))
 
 
-def _other_copies_live(link: EventLink) -> bool:
+def _has_organizer_kept(activity: Activity, facts: EventFacts) -> bool:
+    """Whether the Organizer's event is gone, and the activity stays all the same, because somebody said so (R14)."""
+    if facts.is_own or not facts.is_cancelled or presence_here(activity) is not Presence.PRESENT:
+        return False
+    mine = Q(activity=activity)
+    if activity.original_start:
+        mine |= Q(activity__series=activity.series_id, activity__is_series=True)
+    theirs = EventLink.objects.filter(mine, calendar__account__profile=activity.organizer_id)
+    return theirs.filter(state=EventLink.State.DETACHED, event__status="cancelled").exists()
+
+
+def other_copies_live(link: EventLink) -> bool:
     """Whether somebody else's copy is known not to be cancelled, through an account that still tells us (R14)."""
     telling = EventLink.objects.filter(calendar__account__status=ExternalAccount.Status.CONNECTED)
     others = list(telling.filter(activity=link.activity).exclude(pk=link.pk))

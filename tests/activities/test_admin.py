@@ -131,6 +131,9 @@ def test_days_rule_an_all_day_activity(anna, client):
         pytest.param({"due_1": "08:00"}, id="due-before-start"),
         pytest.param({"start_0": "", "start_1": ""}, id="no-start"),
         pytest.param({"time_zone": "Mars/Olympus"}, id="no-zone"),
+        pytest.param({"start_0": "0001-01-01"}, id="year-1"),
+        pytest.param({"due_0": "9999-12-31"}, id="year-9999"),
+        pytest.param({"all_day": "on", "start_date": "0001-01-01"}, id="day-of-year-1"),
     ],
 )
 def test_what_makes_no_sense_is_refused(anna, client, changes):

@@ -99,6 +99,7 @@ NUMBER = "Enter a whole number from 1 to 9999."
         ({"ends": "after", "count": "1.5"}, {"count": [NUMBER]}),
         ({"ends": "on"}, {"until": ["Enter the last day."]}),
         ({"ends": "on", "until": "2026-03-10"}, {"until": ["It cannot end before it starts."]}),
+        ({"ends": "on", "until": "9999-12-31"}, {"until": ["Choose dates between the years 1900 and 2100."]}),
     ],
 )
 def test_what_is_wrong_is_said_beside_the_field_and_nothing_is_lost(anna, values, errors):

@@ -431,3 +431,13 @@ def test_with_the_permission_anybody_makes_shared_tags(kind):
     tag = services.make_tag(name="Q4", kind=kind, by=user.profile)
 
     assert (tag.kind, tag.owner) == (kind, None)
+
+
+@pytest.mark.rule("R16")
+def test_a_start_that_the_clock_leaves_out_and_a_due_just_after_it_are_refused(anna):
+    night = {"start": datetime(2027, 3, 28, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))}
+    night["due"] = night["start"].replace(hour=3, minute=15)
+
+    with pytest.raises(services.UnableToChange, match="The clocks are put forward that night"):
+        make_activity(by=anna, **night)
+    assert make_activity(by=anna, start=night["start"], due=night["due"].replace(minute=45)).due.hour == 1

@@ -63,6 +63,23 @@ def test_html_becomes_text_for_editing():
 
 
 @pytest.mark.parametrize(
+    ("notes", "expected"),
+    [
+        (
+            'Join: <a href="https://meet.example/a?x=1&amp;y=2">the room</a>!',
+            "Join: the room (https://meet.example/a?x=1&y=2)!",
+        ),
+        ("<b>See</b> <a target=_blank href='https://x.example/'>https://x.example</a>", "See https://x.example"),
+        ('<a href="javascript:alert(1)">click</a><br>', "click"),
+        ('<a href="mailto:a@x.example">a@x.example</a><br>', "a@x.example"),
+        ('<p><a name="top">Top</a> <a href=https://y.example><b>bold</b></a></p>', "Top bold (https://y.example)"),
+    ],
+)
+def test_where_a_link_leads_stays_when_html_becomes_text(notes, expected):
+    assert text.to_edit(notes) == expected
+
+
+@pytest.mark.parametrize(
     ("address", "is_safe"),
     [("https://meet.example/x", True), ("http://a.example", True), ("javascript:alert(1)", False), ("", False)],
 )

@@ -150,6 +150,18 @@ def test_a_refused_form_keeps_what_was_typed_and_saves_nothing(page, anna):
 
 
 @pytest.mark.rule("R1")
+@pytest.mark.parametrize("day", ["0001-01-01", "1899-12-31", "2101-01-01", "9999-12-31"])
+def test_a_day_on_which_nobody_plans_anything_is_refused(page, anna, day):
+    make_calendar(anna, is_set_up=False)
+
+    response = page.post(SET_UP, FORM | {"sync_from": day})
+
+    assert response.status_code == 422
+    assert "Choose dates between the years 1900 and 2100." in text(response)
+    assert not SyncSettings.objects.exists()
+
+
+@pytest.mark.rule("R1")
 def test_only_private_tags_of_ones_own_can_be_chosen(page, anna):
     make_calendar(anna, is_set_up=False)
     others = make_tag("Secret plan", owner=make_user("boris").profile)

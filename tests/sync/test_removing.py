@@ -281,6 +281,75 @@ def test_keeping_what_was_canceled_here_asks_no_more(google, anna, annas):
     assert len(google.person("anna@northfold.example").events()) == 6
 
 
+@pytest.mark.rule("R14", "R5")
+def test_what_its_organizer_keeps_is_kept_in_the_sessions_of_guests_too(google, anna, annas, boris, boriss):
+    from sync import sessions
+
+    ids = [invite_both(google, f"Meeting {number}")["id"] for number in range(6)]
+    synchronize(annas)
+    synchronize(boriss)
+    for event_id in ids:
+        google.person("anna@northfold.example").delete(event_id)
+    stopped = synchronize(annas)
+    assert stopped.status == "needs_confirmation"
+    assert sessions.keep(session=stopped) == 6
+
+    session = synchronize(boriss)
+
+    assert (session.status, counts(session)) == ("succeeded", {})
+    assert {activity.status for activity in Activity.objects.all()} == {"not_started"}
+    assert set(boris.participations.values_list("response", flat=True)) == {"needs_action"}
+    assert {link.state for link in EventLink.objects.all()} == {"detached"}
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14", "R15")
+def test_a_series_that_is_kept_keeps_no_occurrence_in_google(google, anna, annas):
+    from sync import explain, sessions
+
+    person = google.person("anna@northfold.example")
+    for number in range(5):
+        tagged(anna, f"Visit {number}")
+    master = person.create_event({"summary": "Weekly", "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"], **TEN})
+    synchronize(annas)
+    second = sorted(event["id"] for event in person.events(expand=True) if event.get("recurringEventId"))[1]
+    person.edit(second, {"location": "Garden"})
+    synchronize(annas)
+    for event in person.events():
+        if event["id"] == master["id"] or "recurringEventId" not in event:
+            person.delete(event["id"])
+    stopped = synchronize(annas)
+    assert stopped.status == "needs_confirmation"
+
+    sessions.keep(session=stopped)
+
+    for occurrence in Activity.objects.filter(subject="Weekly"):
+        assert explain.explain(activity=occurrence, profile=anna, now=timezone.now()).state != "in_google"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R10", "R14")
+def test_who_has_deleted_an_invitation_in_google_cannot_answer_it_here(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    google.person("boris@northfold.example").delete(event["id"])
+    synchronize(boriss)
+    assert only_activity().participants.get(profile=boris).response == "declined"
+
+    with pytest.raises(services.UnableToChange, match="bring it back there"):
+        services.respond(activity=only_activity(), profile=boris, response="accepted", now=timezone.now())
+
+    google.person("boris@northfold.example").restore(event["id"])
+    synchronize(boriss)
+    services.respond(activity=only_activity(), profile=boris, response="accepted", now=timezone.now())
+    synchronize(boriss)
+    [there] = google.person("anna@northfold.example").events()
+    answers = {guest["email"]: guest["responseStatus"] for guest in there["attendees"]}
+    assert answers["boris@northfold.example"] == "accepted"
+
+
 @pytest.mark.rule("R14")
 def test_what_was_deleted_here_and_kept_in_google_is_erased_after_30_days(google, anna, annas):
     from sync import marks, retention, sessions
