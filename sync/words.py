@@ -96,8 +96,13 @@ SESSION_ICONS: dict[str, str] = {
 }
 
 
-def look(action: str, direction: str) -> Look:
+GAVE_WAY = Look("swap", "late", gettext_lazy("Settle: one value gives way"), gettext_lazy("A value gave way"))
+
+
+def look(action: str, direction: str, *, rule: str = "R11") -> Look:
     """Return how an action is shown; one that is not known yet gets neutral words."""
+    if action == Action.REPLACED and rule != "R11":
+        return GAVE_WAY
     return LOOKS.get((action, direction)) or LOOKS_OF_ACTIONS.get(action) or UNKNOWN
 
 

@@ -415,8 +415,19 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
     if to_google:
         updates.append(UpdateInGoogle("R12", _changed("here", to_google), to_google))
     if to_here:
-        updates.append(UpdateHere("R11", _changed("in Google", to_here), to_here))
+        taken_back = {one.name for one in journal if isinstance(one, GaveWay) and one.rule == "R6"}
+        updates.append(_take_in(to_here, taken_back=taken_back))
     return [*journal, *updates]
+
+
+def _take_in(to_here: dict[str, Any], *, taken_back: set[str]) -> UpdateHere:
+    """What may not be sent comes back though nobody changed it in Google (R6); the rest was changed there (R11)."""
+    rest = {name: value for name, value in to_here.items() if name not in taken_back}
+    back = {name: value for name, value in to_here.items() if name in taken_back}
+    words = [_changed("in Google", rest)] if rest else []
+    if back:
+        words.append(f"{label_of(back)} taken back: Google's value holds.")
+    return UpdateHere("R11" if rest else "R6", " ".join(words), to_here)
 
 
 def _take_both(both: When, ours: When, theirs: When, to_here: dict[str, Any], to_google: dict[str, Any]) -> None:

@@ -123,7 +123,7 @@ def moment(at: datetime | None, now: datetime | None = None) -> str:
 @register.filter
 def look_of(item: Any) -> Look:
     """Return icon, tone and words of an outcome or a planned action."""
-    return words.look(item.action, item.direction)
+    return words.look(item.action, item.direction, rule=item.rule)
 
 
 @register.filter

@@ -104,6 +104,7 @@ def test_what_may_not_be_sent_comes_back_and_is_kept_in_the_journal(standing):
     assert kinds(actions) == ["GaveWay", "UpdateHere"]
     assert actions[0].here == "Final review"
     assert actions[1].patch == {"subject": "Review"}
+    assert (actions[1].rule, actions[1].reason) == ("R6", "Subject taken back: Google's value holds.")
 
 
 @pytest.mark.rule("R6", "R10")
