@@ -19,6 +19,7 @@ class Pending:
 
     here: tuple[str, ...] = ()
     google: tuple[str, ...] = ()
+    taken_back: tuple[str, ...] = ()  # Changed here, and not to be sent (R6).
     answer: bool = False  # Of whoever asks: it goes with their own session.
     by: Profile | None = None
 
@@ -37,11 +38,13 @@ def pending(*, activity: Activity, whole: Activity, link: EventLink, profile: Pr
     of_organizer = link if is_mine else _link_of_organizer(activity, whole)
     if of_organizer is None:
         return Pending(answer=answer)
-    here = _changed_here(activity, of_organizer)
+    here, back = _changed_here(activity, of_organizer)
     if whole.pk != activity.pk and of_organizer.activity_id == whole.pk:
-        here |= _changed_here(whole, of_organizer)
+        of_whole, back_of_whole = _changed_here(whole, of_organizer)
+        here, back = here | of_whole, back | back_of_whole
     return Pending(
-        here=_in_order(here),
+        here=_in_order(here - back),
+        taken_back=_in_order(back),
         google=_in_order(_changed_in_google(of_organizer)) if is_mine else (),
         answer=answer,
         by=activity.organizer,
@@ -53,14 +56,16 @@ def _link_of_organizer(activity: Activity, whole: Activity) -> EventLink | None:
     return links.filter(activity=activity).first() or links.filter(activity=whole).first()
 
 
-def _changed_here(activity: Activity, link: EventLink) -> set[str]:
+def _changed_here(activity: Activity, link: EventLink) -> tuple[set[str], set[str]]:
+    """Return what was changed here since both sides last agreed, and what of it the Organizer's session takes back."""
     base = _base(link.base_here, activity, link)
     if base is None:
-        return set()
+        return set(), set()
     row = store.load_activity(activity.pk)
     addresses = store.addresses_of(person.profile_id for person in row.participants.all())
     here = store.snapshot_here(row, addresses=addresses, organizer=row.organizer_id)
-    return {name for name in snapshots.FIELDS if getattr(here, name) != getattr(base, name)}
+    changed = {name for name in snapshots.FIELDS if getattr(here, name) != getattr(base, name)}
+    return changed, set(store.taken_back(row, link, here=here, base=base)) if changed else set()
 
 
 def _base(data: dict[str, object] | None, activity: Activity, link: EventLink) -> Snapshot | None:

@@ -148,6 +148,11 @@ def pending(of: Pending, *, profile: Profile) -> list[str]:
     elif of.here and of.by:
         values = {"fields": _fields(of.here), "name": of.by.full_name}
         found.append(_("Changed here: %(fields)s. The next synchronization of %(name)s sends it to Google.") % values)
+    if of.taken_back:
+        found.append(
+            _("Changed here by somebody who may not: %s. The next synchronization takes it back; the journal keeps it.")
+            % _fields(of.taken_back)
+        )
     if of.google:
         found.append(_("Changed in Google: %s. The next synchronization brings it here.") % _fields(of.google))
     if of.answer:

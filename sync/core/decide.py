@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -415,19 +415,22 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
     if to_google:
         updates.append(UpdateInGoogle("R12", _changed("here", to_google), to_google))
     if to_here:
-        taken_back = {one.name for one in journal if isinstance(one, GaveWay) and one.rule == "R6"}
-        updates.append(_take_in(to_here, taken_back=taken_back))
+        rule, reason = said_of_update(to_here, google)
+        updates.append(UpdateHere(rule, reason, to_here))
     return [*journal, *updates]
 
 
-def _take_in(to_here: dict[str, Any], *, taken_back: set[str]) -> UpdateHere:
-    """What may not be sent comes back though nobody changed it in Google (R6); the rest was changed there (R11)."""
-    rest = {name: value for name, value in to_here.items() if name not in taken_back}
-    back = {name: value for name, value in to_here.items() if name in taken_back}
-    words = [_changed("in Google", rest)] if rest else []
-    if back:
-        words.append(f"{label_of(back)} taken back: Google's value holds.")
-    return UpdateHere("R11" if rest else "R6", " ".join(words), to_here)
+def said_of_update(names: Iterable[str], google: Half) -> tuple[str, str]:
+    """
+    Return rule and reason of an update here: what Google has changed comes in (R11).
+
+    What nobody changed there comes back, because a change made here may not be sent (R6).
+    """
+    changed = tuple(name for name in names if google.has_edited(name))
+    back = tuple(name for name in names if name not in changed)
+    words = [f"{label_of(changed)} changed in Google."] if changed else []
+    words += [f"{label_of(back)} taken back: Google's value holds."] if back else []
+    return "R11" if changed else "R6", " ".join(words)
 
 
 def _take_both(both: When, ours: When, theirs: When, to_here: dict[str, Any], to_google: dict[str, Any]) -> None:

@@ -36,6 +36,7 @@ from sync.store.pairs import (
     organized,
     other_copies_live,
     snapshot_in_google,
+    taken_back,
 )
 from sync.store.rows import (
     addresses_of,
@@ -96,6 +97,7 @@ __all__ = [
     "snapshot_here",
     "snapshot_in_google",
     "take_in_what_arrived",
+    "taken_back",
     "unmet_condition",
     "unplaced_link",
     "when_here",

@@ -228,6 +228,20 @@ def _is_from_google(change: FieldChange, here: Half) -> bool:
     return bool(change.after == snapshots.dump_value(getattr(here.now, change.field)))
 
 
+def taken_back(activity: Activity, link: EventLink, *, here: Snapshot, base: Snapshot) -> frozenset[str]:
+    """Return the fields edited here that the Organizer's session will not send, but take back (R6)."""
+    facts, half = mapping.facts_of(link.event), Half(here, base)
+    edited = frozenset(name for name in snapshots.FIELDS if half.has_edited(name))
+    closed = edited - snapshots.PER_COPY_FIELDS if facts.why_read_only else frozenset[str]()
+    if not edited or not (facts.has_other_guests or activity.is_collective):
+        return closed
+    changes = recent_changes(activity, since=link.settled_at)
+    addresses = addresses_of(person.profile_id for person in activity.participants.all())
+    template = _template(activity, addresses, activity.organizer_id)
+    foreign = _foreign(activity.organizer_id, half, changes, template, activity_id=activity.pk, agreed=Presence.PRESENT)
+    return closed | (foreign & edited)
+
+
 def _template(activity: Activity, addresses: Mapping[int, str], organizer: int | None) -> Snapshot | None:
     """Return what the series of an occurrence says about it, None of any other activity (R15)."""
     if not (activity.original_start and activity.series):

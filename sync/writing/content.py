@@ -12,9 +12,7 @@ from activities.models import Activity, FieldChange, Participant
 from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
-from sync.core.decide import (
-    label_of,
-)
+from sync.core.decide import said_of_update
 from sync.core.identity import meeting_key
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized
@@ -80,10 +78,11 @@ def write_content(run: Run, activity: Activity, patch: Mapping[str, Any], pair: 
     if "when" in patch:
         journal_unknown_zone(run, pair.link, activity.subject)
     run.count("updated", SyncOutcome.Direction.HERE)
+    rule, reason = said_of_update(patch, pair.google)
     run.note(
         SyncOutcome.Action.UPDATED,
-        rule="R11",
-        reason=f"{label_of(tuple(patch))} changed in Google.",
+        rule=rule,
+        reason=reason,
         item=activity.subject,
         link=pair.link,
         field=", ".join(patch),

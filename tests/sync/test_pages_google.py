@@ -194,6 +194,25 @@ def test_the_panel_of_an_occurrence_says_what_waits_about_it_and_its_series(goog
     assert "Changed here: Subject." in panel(page, third)
 
 
+@pytest.mark.rule("R21", "R6")
+def test_the_panel_says_what_will_be_taken_back(google, anna, page, calendar):
+    boris = make_user("boris").profile
+    connect(google, boris.user)
+    activity = tagged(anna, participants=[boris])
+    synchronize(calendar)
+    services.edit(activity=activity, by=anna, now=timezone.now(), subject="Offer")
+    Activity.objects.filter(pk=activity.pk).update(location="An import's")
+    services.announce(activity, by=None)
+
+    shown = panel(page, activity)
+    assert "Changed here: Subject. The next synchronization sends it to Google." in shown
+    assert "Changed here by somebody who may not: Location. The next synchronization takes it back" in shown
+
+    [outcome] = synchronize(calendar).outcomes.filter(action="updated", direction="here")
+    assert (outcome.rule, outcome.reason) == ("R6", "Location taken back: Google's value holds.")
+    assert "Waits for the next synchronization" not in panel(page, activity)
+
+
 @pytest.mark.rule("R21", "R10")
 def test_the_panel_says_whose_synchronization_is_waited_for(google, anna, page, calendar):
     boris = make_user("boris").profile
