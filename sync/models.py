@@ -152,6 +152,7 @@ class EventLink(models.Model):
     HOLDING = (State.LINKED, State.INSERTING, State.FROZEN)
 
     RELEASED = "released"  # In `base_here`: the activity of a link that was let go, for it got no answer (R13).
+    KEPT = "kept"  # In `base_here`: its event is gone, and somebody said that the activity stays (R14).
     LEFT = "left_"  # How the id begins that stands for no event: what left its series has none (R15).
 
     calendar = models.ForeignKey(SyncedCalendar, models.CASCADE, related_name="links")

@@ -144,6 +144,7 @@ def keep(*, session: SyncSession) -> int:
     for link in waiting:
         if link.event.get("status") == "cancelled":
             link.state = EventLink.State.DETACHED
+            link.base_here = {**(link.base_here or {}), EventLink.KEPT: True}
             if link.activity and link.activity.is_series:
                 # What was particular about an occurrence went with all of it.
                 shown = EventLink.objects.filter(calendar=link.calendar, series=link.activity.series_id)

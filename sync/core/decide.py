@@ -187,6 +187,8 @@ def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
     if google.presence is not Presence.PRESENT:
         return _decide_cancelled_in_google(here, google, standing)
     if not standing.is_organizer:
+        if standing.is_frozen and standing.unmet is None:  # It froze while it was this person's to organize.
+            return [Reread("R4", "It qualifies again, so the event is read afresh.")]
         return answers
     if standing.unmet:
         return [*answers, *_end_before_its_part(google, standing), *_freeze(standing)]

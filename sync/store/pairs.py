@@ -278,8 +278,8 @@ def _has_organizer_kept(activity: Activity, facts: EventFacts) -> bool:
     mine = Q(activity=activity)
     if activity.original_start:
         mine |= Q(activity__series=activity.series_id, activity__is_series=True)
-    theirs = EventLink.objects.filter(mine, calendar__account__profile=activity.organizer_id)
-    return theirs.filter(state=EventLink.State.DETACHED, event__status="cancelled").exists()
+    kept = EventLink.objects.filter(mine, **{f"base_here__{EventLink.KEPT}": True}, state=EventLink.State.DETACHED)
+    return kept.filter(calendar__account__profile=activity.organizer_id).exists()
 
 
 def other_copies_live(link: EventLink) -> bool:

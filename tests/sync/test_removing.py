@@ -304,6 +304,23 @@ def test_what_its_organizer_keeps_is_kept_in_the_sessions_of_guests_too(google, 
     assert_quiet(google, boriss)
 
 
+@pytest.mark.rule("R14", "R5")
+def test_who_only_deleted_their_own_copy_has_kept_nothing(google, anna, annas, boris, boriss):
+    maria = google.add_account("maria@partner.example", name="Maria")
+    guests = [{"email": "anna@northfold.example"}, {"email": "boris@northfold.example"}]
+    event = google.person(maria.email).create_event({"summary": "Of Maria", "attendees": guests, **TEN})
+    synchronize(annas)
+    synchronize(boriss)
+    assert only_activity().organizer == anna
+    google.person("anna@northfold.example").delete(event["id"])
+    synchronize(annas)
+    google.person(maria.email).delete(event["id"])
+
+    synchronize(boriss)
+
+    assert only_activity().status == "canceled"
+
+
 @pytest.mark.rule("R14", "R15")
 def test_a_series_that_is_kept_keeps_no_occurrence_in_google(google, anna, annas):
     from sync import explain, sessions

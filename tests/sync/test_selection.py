@@ -11,8 +11,8 @@ from activities import series, services
 from activities.models import Activity, FieldChange
 from sync import marks, retention
 from sync.models import EventLink, SyncedCalendar
-from tests.factories import make_activity, make_tag
-from tests.google import sync_tag, synchronize, timed
+from tests.factories import make_activity, make_tag, make_user
+from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import (
     DUE,
     START,
@@ -176,6 +176,26 @@ def test_a_series_deleted_while_frozen_is_erased_as_a_whole_but_one_occurrence_w
     assert len(google.person("anna@northfold.example").events()) == 2  # The series, and its exception.
     marks.mark_everything(calendar=annas)
     assert counts(synchronize(annas)) == {}
+
+
+@pytest.mark.rule("R4", "R5")
+def test_what_froze_and_was_handed_over_is_frozen_for_nobody_once_it_qualifies(google, anna, annas):
+    boris = make_user("boris").profile
+    boriss = connect(google, boris.user)
+    activity = tagged(anna, participants=[boris])
+    for calendar in (annas, boriss):
+        synchronize(calendar)
+    change(activity, anna, show_in_calendar=False)
+    synchronize(annas)
+    assert EventLink.objects.get(calendar=annas).state == "frozen"
+
+    Activity.objects.filter(pk=activity.pk).update(organizer=boris, show_in_calendar=True)
+    services.announce(Activity.objects.get(), by=None)
+    for calendar in (boriss, annas):
+        synchronize(calendar)
+
+    assert {link.state for link in EventLink.objects.all()} == {"linked"}
+    assert_quiet(google, annas)
 
 
 @pytest.mark.rule("R2", "R4")
