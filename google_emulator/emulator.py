@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -253,10 +255,22 @@ class Emulator:
                 "channels": self.channels.dump(),
             }
 
+    @contextmanager
+    def undone(self) -> Iterator[None]:
+        """Take back in the end whatever happens to accounts, tokens, calendars, mail, clock and planned failures."""
+        before, failures = json.dumps(self._dump()), self.faults.planned()
+        try:
+            yield
+        finally:
+            with self.store.lock:
+                self._take(json.loads(before))
+            self.faults.plan(failures)
+
     def _load(self) -> None:
-        state = self._state.load()
-        if state is None:
-            return
+        if state := self._state.load():
+            self._take(state)
+
+    def _take(self, state: dict[str, Any]) -> None:
         self.clock.load(state["clock"])
         self.directory.load(state["people"])
         self.oauth.load(state["oauth"])

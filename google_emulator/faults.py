@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 KINDS = ("status", "html", "timeout", "reset", "truncate", "cut", "slow", "call")
@@ -84,6 +84,16 @@ class Faults:
             self._waiting.clear()
         self.released.set()
         self.released = threading.Event()
+
+    def planned(self) -> list[Fault]:
+        """Return the failures still to come, as they are now."""
+        with self._lock:
+            return [replace(fault) for fault in self._waiting]
+
+    def plan(self, failures: list[Fault]) -> None:
+        """Let these come, and no others."""
+        with self._lock:
+            self._waiting = list(failures)
 
     @property
     def waiting(self) -> list[dict[str, Any]]:

@@ -135,6 +135,30 @@ def test_the_memory_outlives_a_restart(tmp_path, client, google):
     assert Emulator(state=path).accounts == []
 
 
+def test_what_happens_in_between_is_taken_back(client, google):
+    google.add_account(ANNA)
+    tokens = google.grant(ANNA, SCOPES)
+    kept = google.person(ANNA).create_event(timed("Kept"))
+    shown = google.person(ANNA).events()
+    google.fail(status=503, method="DELETE", skip=1)
+    google.clock.set(now := datetime(2026, 5, 4, tzinfo=UTC))
+
+    with google.undone():
+        google.person(ANNA).delete(kept["id"])
+        google.person(ANNA).create_event(timed("Undone", attendees=guests(BORIS)))
+        google.revoke_grants(ANNA)
+        google.expire_sync_tokens()
+        google.clock.advance(days=1)
+        google.faults.take(method="DELETE", path="/")
+        google.fail(status=500)
+
+    assert google.person(ANNA).events() == shown
+    assert not google.mail.all()
+    assert api(google, tokens)["items"][0]["id"] == kept["id"]
+    assert google.clock.now() == now
+    assert [(fault["status"], fault["skip"]) for fault in google.faults.waiting] == [(503, 1)]
+
+
 def api(google, tokens, *query):
     answer = requests.get(
         f"{google.url}/calendar/v3/calendars/primary/events?{'&'.join(query)}",

@@ -14,16 +14,17 @@ import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from activities.series import occurrences
 from google_emulator import Emulator
 from sync import tasks
 from tests.sync.storm import damage, reproducible
 from tests.sync.storm.checkpoints import Checkpoints
 from tests.sync.storm.journey import Journey
-from tests.sync.storm.world import World
+from tests.sync.storm.world import MONTHS, World
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(1200)]
 
-STEPS = 12  # Of one journey.
+STEPS = 10  # Of one journey.
 JOURNEYS = 10  # Of one seed.
 EVERY_RUN = 100  # Journeys that every run of the tests makes.
 SEEN_EARLY = {  # By which seed.
@@ -55,6 +56,7 @@ def make_world(google: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ma
     with monkeypatch.context() as patch:  # Undone before the database is emptied, which takes real time.
         reproducible.install(patch, clock=clock, ids=ids)
         checkpoints.install(patch)
+        patch.setattr(occurrences, "HORIZON_MONTHS", MONTHS)
 
         def make() -> World:
             world = World(google=google, clock=clock, ids=ids, checkpoints=checkpoints)

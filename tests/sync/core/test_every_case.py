@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from sync.core import decide as core
 from sync.core.decide import Answer, Presence, Side
+from sync.core.people import Roles, organizer_of
 from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Days, Repeating, Snapshot, Timed
 from tests.sync.core.world import LATER, NOON, READ_ONLY, Session, State, World, synchronize
 
@@ -392,6 +393,55 @@ def test_every_deletion_beside_a_change_of_every_field(name):
         check(made(case, role, name), (name, role, case))
 
 
+# Whose the activity is when Anna's session meets it, before R5 decides who organizes it; she is set up in any case.
+ORGANIZERS = {
+    "me": Roles(ANNA, ANNA, ANNA, True, {ANNA, BORIS}),
+    "nobody, I own it": Roles(ANNA, None, ANNA, True, {ANNA}),
+    "nobody, its owner synchronizes": Roles(ANNA, None, BORIS, True, {ANNA, BORIS}),
+    "nobody, its owner does not synchronize": Roles(ANNA, None, BORIS, True, {ANNA}),
+    "nobody, and I take no part": Roles(ANNA, None, BORIS, False, {ANNA}),
+    "a colleague who synchronizes": Roles(ANNA, BORIS, BORIS, True, {ANNA, BORIS}),
+    "a colleague without synchronization": Roles(ANNA, BORIS, BORIS, True, {ANNA}),
+    "a colleague without synchronization, and I take no part": Roles(ANNA, BORIS, BORIS, False, {ANNA}),
+    "a colleague whose copy is gone": Roles(ANNA, BORIS, BORIS, True, {ANNA, BORIS}, has_organizer_left=True),
+    "a colleague, until its organizer in Google comes": Roles(ANNA, BORIS, BORIS, True, {ANNA, BORIS}, True),
+    "nobody, until its organizer in Google comes": Roles(ANNA, None, None, True, {ANNA}, True),
+}
+
+
+@pytest.mark.rule("R4", "R5", "R6", "R11", "R14")
+@pytest.mark.parametrize("whose", ORGANIZERS)
+def test_every_presence_with_every_change_whoever_organizes_it(whose):
+    """What somebody else had changed here before it was taken over is not sent (R5)."""
+    for at, change, is_selected, other_copies_live, is_kept, why_read_only, is_foreign, is_completed in product(
+        presences(), CHANGES, (True, False), (False, True), (False, True), ("", READ_ONLY), (False, True),
+        (False, True)
+    ):  # fmt: skip
+        roles = replace(ORGANIZERS[whose], qualifies=is_selected)
+        is_gone_there_alone = at["here_presence"] is PRESENT is not at["google_presence"]
+        found = organizer_of(roles)
+        is_mine = found.organizer == ANNA
+        if (
+            (is_foreign and not (change.here and found.reason))
+            or (is_kept and (is_mine or not is_gone_there_alone))
+            or (is_completed and (is_foreign or not is_gone_there_alone))
+        ):
+            continue
+        case = {**at, "change": change, "is_selected": is_selected, "other_copies_live": other_copies_live,
+                "is_kept": is_kept, "why_read_only": why_read_only, "is_foreign": is_foreign}  # fmt: skip
+        role = next(name for name, flags in ROLES.items() if flags[:2] == (is_mine, roles.is_own_copy))
+        world = world_of({"subject": change}, role=role, is_selected=is_selected, why_read_only=why_read_only,
+                         foreign=frozenset({"subject"} if is_foreign else ()), is_kept=is_kept,
+                         is_completed=is_completed, **at)  # fmt: skip
+        world.other_copies_live = other_copies_live
+        _start, end, session = check(world, (whose, case))
+        after = replace(roles, organizer=found.organizer, has_organizer_left=False)
+        assert organizer_of(after).organizer == found.organizer, case
+        if is_kept and not is_mine:
+            assert end.here_presence is PRESENT, f"Kept by its Organizer, and canceled by a guest's session: {case}"
+            assert not session.has(core.AnswerHere), f"Declined, though nobody said so: {case}"
+
+
 # To what a time may be changed: moved, made a series, cut short, both, all day, given another rule.
 MOVED = Timed(NOON + HOUR, NOON + 2 * HOUR, "Europe/Zurich")
 CUT = ("RRULE:FREQ=WEEKLY;UNTIL=20260315T225959Z",)
@@ -717,6 +767,7 @@ def crowded(draw: st.DrawFn) -> World:
         is_selected=draw(st.sampled_from((True, True, False))),
         why_read_only=draw(st.sampled_from(("", "", READ_ONLY))),
         foreign=draw(st.frozensets(st.sampled_from((*FIELDS, "status")), max_size=3)),
+        is_kept=draw(st.booleans()),
         is_completed=at["here_presence"] is not CANCELED and draw(st.booleans()),
         answer=draw(st.builds(Answer, *[st.sampled_from((None, "needs_action", "accepted"))] * 3)),
         **at,

@@ -54,6 +54,7 @@ class World:
     is_selected: bool = True
     is_own_copy: bool = True
     other_copies_live: bool = False
+    is_kept: bool = False  # The Organizer's event is gone, and they chose to keep the activity.
     why_read_only: str = ""
     foreign: frozenset[str] = frozenset()
     is_completed: bool = False
@@ -94,6 +95,7 @@ class World:
             are_guests_cut=bool(self.hidden),
             is_own_copy=self.is_own_copy,
             other_copies_live=self.other_copies_live,
+            is_kept=self.is_kept_now(),
             is_completed=self.is_completed,
             when_of_both=self.when_of_both(),
             is_when_held=self.is_when_held,
@@ -110,6 +112,11 @@ class World:
             if one.first == base.first != other.first and one.lines != base.lines == other.lines:
                 return Repeating(other.first, one.lines)
         return None
+
+    def is_kept_now(self) -> bool:
+        """What was kept counts for who hears that the event is gone, as long as the activity is there."""
+        is_gone_there_alone = self.here_presence is PRESENT and self.seen_presence is not PRESENT
+        return self.is_kept and is_gone_there_alone and not self.is_own_copy
 
     def foreign_now(self) -> frozenset[str]:
         """What somebody else changed counts only as long as it differs from what was agreed."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from accounts.models import ExternalAccount
 from sync import connections, tasks
+from sync.models import SyncSettings
 from tests.google import connect
 from tests.sync.storm.dice import Dice
 from tests.sync.storm.world import World
@@ -42,6 +43,14 @@ def let_in(world: World, name: str, dice: Dice) -> None:
     user.is_active = not user.is_active
     user.save()
     world.say(f"{name}: may sign in {user.is_active}")
+
+
+def switch_mail(world: World, name: str, dice: Dice) -> None:
+    """Somebody wants their guests told about changes no more, or again (R17)."""
+    settings = SyncSettings.objects.get(profile=world.profiles[name])
+    settings.tell_guests = not settings.tell_guests
+    settings.save()
+    world.say(f"{name} tells guests about changes: {settings.tell_guests}")
 
 
 def expire_tokens(world: World, name: str, dice: Dice) -> None:
@@ -81,8 +90,8 @@ def lose_a_message(world: World, name: str, dice: Dice) -> None:
 
 
 ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
-    disconnect, reconnect, reconnect, revoke, pause, let_in, expire_tokens, step_clock, skew_clock, dispatch,
-    lose_a_message,
+    disconnect, reconnect, reconnect, revoke, pause, let_in, switch_mail, switch_mail, expire_tokens, step_clock,
+    skew_clock, dispatch, lose_a_message,
 )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ that writes or begins a transaction. So "at any point" means any point, however 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ class Checkpoints:
     """Counts the points that a piece of work passes, and acts at one of them."""
 
     def __init__(self) -> None:
+        self.passed: Counter[str] = Counter()  # Of each kind, by the work that was done last.
         self._left = 0
         self._act: Callable[[], None] | None = None
         self._depth = 0
@@ -61,6 +63,7 @@ class Checkpoints:
         meanwhile. Returns whether the work was done to its end.
         """
         self._left, self._act, self._of = at, act, of
+        self.passed.clear()
         self._depth = len(connection.savepoint_ids)
         try:
             work()
@@ -84,6 +87,7 @@ class Checkpoints:
     def _pass(self, kind: str) -> None:
         if self._is_dead:
             raise Killed
+        self.passed.update({ANY, kind})
         if not self._left or self._of not in (ANY, kind):
             return
         self._left -= 1

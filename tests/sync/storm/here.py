@@ -45,11 +45,16 @@ def make(world: World, name: str, dice: Dice) -> None:
 
 def edit(world: World, name: str, dice: Dice) -> None:
     if activity := _visible(world, name, dice):
-        field = dice.of(["subject", "start", "location", "subject", "notes", "is_private", "show_as_free", "days"])
+        field = dice.of(["subject", "start", "location", "subject", "notes", "is_private", "show_as_free", "days",
+                         "due"])  # fmt: skip
         values: dict[str, Any] = {field: world.word()}
         if field == "start":
             values = {"start": world.minute()} | ({"due": None} if not activity.all_day else {})
             values["due"] = values["start"] + timedelta(minutes=30)
+        elif field == "due":
+            if activity.all_day:
+                return
+            values = {"start": activity.start, "due": activity.start + timedelta(minutes=31 + world.number() % 29)}
         elif field == "days":
             day = world.day()
             values = {"days": (day, day + timedelta(days=dice.of([0, 1])))}
@@ -97,6 +102,13 @@ def answer(world: World, name: str, dice: Dice) -> None:
                       profile=world.profile(name), response=response)  # fmt: skip
 
 
+def set_reminder(world: World, name: str, dice: Dice) -> None:
+    if activity := _visible(world, name, dice, participants__profile=world.profiles[name]):
+        minutes = dice.of([None, 5, 15, 45])
+        world.attempt(f"{name} sets the reminder of {activity} here to {minutes}", services.set_reminder,
+                      activity=activity, profile=world.profile(name), minutes=minutes)  # fmt: skip
+
+
 def tag(world: World, name: str, dice: Dice) -> None:
     """Take the own tag off, or put it on again."""
     if activity := _visible(world, name, dice):
@@ -136,8 +148,8 @@ def hand_over(world: World, name: str, dice: Dice) -> None:
 
 
 ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
-    make, edit, edit, edit, set_status, delete, restore, change_people, change_people, answer, tag, show_in_calendar,
-    change_behind_the_back, hand_over,
+    make, edit, edit, edit, set_status, delete, restore, change_people, change_people, answer, set_reminder, tag,
+    show_in_calendar, change_behind_the_back, hand_over,
 )  # fmt: skip
 
 

@@ -10,14 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from tests.sync.storm import accounts, checks, here, repeating, there
-from tests.sync.storm.checkpoints import REQUEST, TRANSACTION
+from tests.sync.storm.checkpoints import ANY, REQUEST, TRANSACTION
 from tests.sync.storm.dice import Dice
 from tests.sync.storm.world import CONNECTED, DEAD_AFTER, World
 
 people = st.sampled_from(CONNECTED)
 numbers = st.integers(0, Dice.SIDES - 1)
-points = st.integers(1, 60)  # At which checkpoint of a session: most have fewer than a hundred.
-few = st.integers(2, 9)  # At which of its requests or transactions.
 windows = st.sampled_from([REQUEST, TRANSACTION])
 
 ACTS_OF_A_STEP = 6
@@ -81,12 +79,17 @@ class Journey(RuleBasedStateMachine):
         self.world.synchronize(name)
         self.world.confirm(name)
 
-    @rule(name=people, at=points)
-    def synchronize_and_be_killed(self, name: str, at: int) -> None:
-        self.world.synchronize(name, at=at)
+    @rule(name=people, number=numbers)
+    def synchronize_and_be_killed(self, name: str, number: int) -> None:
+        """At any point of a session that has something to do, mostly: what it passes is known from a rehearsal."""
+        dice = Dice(number)
+        for _number in range(dice.of([0, 1, 3])):
+            self._act(dice.of(ACTS), name, dice)
+        if at := self._point(name, ANY, dice):
+            self.world.synchronize(name, at=at)
 
-    @rule(name=people, at=few, of=windows, number=numbers)
-    def quarrel(self, name: str, at: int, of: str, number: int) -> None:
+    @rule(name=people, of=windows, number=numbers)
+    def quarrel(self, name: str, of: str, number: int) -> None:
         """The same thing is changed on both sides: on one before the session, on the other in the middle of it."""
         dice = Dice(number)
         first, second = dice.of([(here.edit, there.edit), (there.edit, here.edit), (here.change_people, there.edit)])
@@ -94,14 +97,21 @@ class Journey(RuleBasedStateMachine):
             self._act((first,), name, dice)
         if dice.one_in(3):
             self._act((second,), name, dice)
+        at = self._point(name, of, dice)
         self.world.synchronize(name, at=at, of=of, act=lambda: second(self.world, name, dice))
 
-    @rule(name=people, at=few, of=windows, number=numbers)
-    def synchronize_while_something_happens(self, name: str, at: int, of: str, number: int) -> None:
+    @rule(name=people, of=windows, number=numbers)
+    def synchronize_while_something_happens(self, name: str, of: str, number: int) -> None:
         dice = Dice(number)
         other = dice.of([name, *CONNECTED])
         happens = dice.of([self._somebody_acts, self._somebody_acts, self._another_worker_works, self._it_hangs])
+        at = self._point(name, of, dice)
         self.world.synchronize(name, at=at, of=of, act=lambda: happens(other, dice))
+
+    def _point(self, name: str, of: str, dice: Dice) -> int:
+        """Choose any checkpoint that a session would pass now; 0 if there is none, as when an account is paused."""
+        passed = self.world.rehearse(name)[of]
+        return dice.of(range(1, passed + 1)) if passed else 0
 
     def _somebody_acts(self, other: str, dice: Dice) -> None:
         dice.of(dice.of(ACTS))(self.world, other, dice)

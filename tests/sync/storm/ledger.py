@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from django.db.models import Q
@@ -19,6 +19,7 @@ from accounts.models import ExternalAccount
 from activities.models import Activity, FieldChange
 from google_emulator import Emulator
 from sync.models import EventLink, SyncOutcome, SyncSession, SyncSettings
+from tests.sync.storm.edits import Both, Edits, look
 
 HERE, GOOGLE = "here", "google"
 FRESH = timedelta(hours=24)  # R17
@@ -39,6 +40,7 @@ class Sight:
     # When occurrences take place that are where their series says.
     of_series_here: dict[Place, str]
     of_series_there: dict[Place, str]
+    edits: Both  # What has no value of its own: yes or no, one of a few.
 
 
 @dataclass
@@ -53,16 +55,19 @@ class Ledger:
     mails_seen: int = 0
     mails_of_sessions: Counter[tuple[str, str]] = field(default_factory=Counter)  # By event and whom it was sent to.
     conflicts_seen: int = 0
+    edits: Edits = field(default_factory=Edits)
     _meanwhile: set[Place] = field(default_factory=set)  # What was changed in Google during the session that runs.
+    _promised: set[tuple[int, str]] = field(default_factory=set)  # Account and event: mail decided, and not settled.
     _perhaps_sent: set[str] = field(default_factory=set)  # By sessions that got no answer.
 
     def __post_init__(self) -> None:
         self._before = self._look()
+        self.edits.accept(self._before.edits)
         self._seen_before, self._seen_of_before = self.seen, self.seen_of
 
     def begin(self) -> None:
         """A session begins: what either side has held so far, none of its conflicts may call new."""
-        self.accept()
+        self._promise()
         self._meanwhile.clear()
         self._seen_before = {side: set(values) for side, values in self.seen.items()}
         self._seen_before[GOOGLE] -= self._perhaps_sent
@@ -72,9 +77,15 @@ class Ledger:
         """A person did something: from now on this is what both sides hold, and mail so far is theirs."""
         before, self._before = self._before, self._look()
         self.mails_seen = len(self.google.mail)
+        self._promise()
+        self.edits.accept(self._before.edits)
         if is_meanwhile:
             changed = {place for place, value in self._before.google.items() if before.google.get(place) != value}
             self._meanwhile |= changed
+
+    def _promise(self) -> None:
+        promised = EventLink.objects.filter(send_updates="all")
+        self._promised = set(promised.values_list("calendar__account", "event_id"))
 
     def judge(self, *, has_heard_all: bool = True) -> None:
         """
@@ -87,6 +98,7 @@ class Ledger:
         self._assert_conflicts_are_real()
         before, self._before = self._before, self._look()
         now = self._before
+        self.edits.judge(now.edits)
         if not has_heard_all:
             self._perhaps_sent |= set(now.google.values()) - set(before.google.values())
         lost_here = _lost(before.here, now.here | now.of_series_here)
@@ -115,6 +127,7 @@ class Ledger:
         for side, value, where in self.gone:
             other = GOOGLE if side == HERE else HERE
             assert value in self.seen[other] or value in journal, f"{value} of {side}, {where}, was lost"
+        self.edits.assert_nothing_lost()
 
     def _assert_conflicts_are_real(self) -> None:
         """Both sides were edited since they last agreed: neither value has been on the other side before (R11)."""
@@ -155,13 +168,16 @@ class Ledger:
             sent = self.mails_of_sessions[mail.event_id, mail.to]
             assert sent <= changes.count(), f"{mail}: more mail than changes"
             account = ExternalAccount.objects.get(login=mail.by)
-            assert SyncSettings.objects.get(profile=account.profile_id).tell_guests, f"{mail} though switched off"
+            tells = SyncSettings.objects.get(profile=account.profile_id).tell_guests
+            # What was decided while it was on stays decided until it is settled, retries included.
+            assert tells or (account.pk, mail.event_id) in self._promised, f"{mail} though switched off"
             done = SyncSession.objects.filter(calendar__account=account).exclude(status="failed")
             assert done.count() > 1, f"{mail} in the first session of {account}"
 
     def _look(self) -> Sight:
         here, of_series = _values_here()
-        sight = Sight(here=here, google={}, cancelled=set(), outsiders={}, of_series_here=of_series, of_series_there={})
+        sight = Sight(here=here, google={}, cancelled=set(), outsiders={}, of_series_here=of_series, of_series_there={},
+                      edits=look(self.google, users=self.users))  # fmt: skip
         for account in self.google.accounts:
             for row in list(self.google.store.table(account.email).ordered):
                 if not row.organized_here:
@@ -175,6 +191,7 @@ class Ledger:
                 is_of_series = body["start"] == body.get("originalStartTime")
                 times = sight.of_series_there if is_of_series else sight.google
                 times[(*event, "when")] = _start_text(body["start"])
+                times[(*event, "due")] = _end_text(body["end"])
                 entries = {entry["email"]: dict(entry) for entry in body.get("attendees", [])}
                 outsiders = {email: entry for email, entry in entries.items() if email not in self.users}
                 if outsiders:
@@ -197,23 +214,33 @@ def _values_here() -> tuple[dict[Place, str], dict[Place, str]]:
     """
     values: dict[Place, str] = {}
     of_series: dict[Place, str] = {}
-    columns = ("pk", "is_series", "series_id", "series__split_from", "original_start", "start", "start_date", *TEXTS)
+    columns = ("pk", "is_series", "series_id", "series__split_from", "original_start", "start", "start_date", "due",
+               "due_date", *TEXTS)  # fmt: skip
     given_up = Q(original_start__isnull=False, deleted_at__isnull=False)  # A person deleted this occurrence.
     rows = list(Activity.every.exclude(given_up).order_by("-is_series").values_list(*columns))
-    heads = {series: texts for _pk, is_series, series, _former, _original, _start, _day, *texts in rows if is_series}
-    for pk, is_series, series, former, original, start, day, *texts in rows:
+    heads = {series: texts for _pk, is_series, series, _, _, _, _, _, _, *texts in rows if is_series}
+    for pk, is_series, series, former, original, start, day, due, last_day, *texts in rows:
         is_occurrence = series and not is_series
         common = heads.get(series, []) if is_occurrence else [""] * len(texts)
         own = [text if text != shared else "" for text, shared in zip(texts, common, strict=True)]
         values |= {(pk, name): text for name, text in zip(TEXTS, own, strict=True) if text}
         is_moved = is_occurrence and (original != start if day is None else original.date() != day)
         is_own = is_moved or not (is_occurrence or former)  # A later part begins when the whole series says.
-        (values if is_own else of_series)[pk, "when"] = day.isoformat() if day else _minute(start)
+        times = values if is_own else of_series
+        times[pk, "when"] = day.isoformat() if day else _minute(start)
+        times[pk, "due"] = last_day.isoformat() if last_day else _minute(due)
     return values, of_series
 
 
 def _start_text(start: dict[str, str]) -> str:
     return start.get("date") or _minute(datetime.fromisoformat(start["dateTime"].replace("Z", "+00:00")))
+
+
+def _end_text(end: dict[str, str]) -> str:
+    """Google's last day is the one after ours (R16)."""
+    if "date" in end:
+        return (date.fromisoformat(end["date"]) - timedelta(days=1)).isoformat()
+    return _start_text(end)
 
 
 def _minute(moment: datetime) -> str:

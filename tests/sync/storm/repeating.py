@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.utils import timezone
 
@@ -17,46 +19,93 @@ from tests.sync.storm.world import GUEST, World
 
 # Short ones: a long series is tested elsewhere, and here each occurrence costs time.
 RULES = ("RRULE:FREQ=WEEKLY;COUNT=3", "RRULE:FREQ=DAILY;COUNT=4", "RRULE:FREQ=DAILY;INTERVAL=2;COUNT=3")
+ENDLESS = "RRULE:FREQ=MONTHLY"  # Up to the horizon, which is near in a journey.
+DAY, HALF_AN_HOUR = timedelta(days=1), timedelta(minutes=30)
 SCOPES = ("this", "following", "all")
+ZURICH = "Europe/Zurich"
+BEFORE_SUMMER_TIME = datetime(2027, 3, 27, 6, tzinfo=UTC)  # The clocks go forward on the 28th.
+KINDS = ("counted", "counted", "until", "without one", "endless", "all day", "in Zurich")
+
+
+@dataclass
+class Plan:
+    """When something repeats: days, or times in a zone, with the lines of its rule."""
+
+    start: datetime | None
+    day: date | None
+    zone: str
+    lines: list[str]
+
+    def here(self) -> dict[str, Any]:
+        if self.day:
+            return {"days": (self.day, self.day), "time_zone": self.zone}
+        assert self.start
+        return {"start": self.start, "due": self.start + HALF_AN_HOUR, "time_zone": self.zone}
+
+    def there(self) -> dict[str, Any]:
+        if self.day:
+            return {"start": {"date": self.day.isoformat()}, "end": {"date": (self.day + DAY).isoformat()}}
+        assert self.start
+        ends = (("start", self.start), ("end", self.start + HALF_AN_HOUR))
+        zone = ZoneInfo(self.zone)
+        return {side: {"dateTime": at.astimezone(zone).isoformat(), "timeZone": self.zone} for side, at in ends}
+
+
+def plan(world: World, dice: Dice, *, zone: str) -> Plan:
+    kind, start, day = dice.of(KINDS), world.minute(), None
+    lines = [dice.of(RULES)]
+    if kind == "until":
+        lines = [f"RRULE:FREQ=DAILY;UNTIL={start + 3 * DAY:%Y%m%dT%H%M%SZ}"]
+    elif kind == "without one":
+        lines = ["RRULE:FREQ=DAILY;COUNT=4", f"EXDATE:{start + 2 * DAY:%Y%m%dT%H%M%SZ}"]
+    elif kind == "endless":
+        lines = [ENDLESS]
+    elif kind == "all day":
+        day = world.day()
+        lines = [dice.of((*RULES, f"RRULE:FREQ=DAILY;UNTIL={day + 2 * DAY:%Y%m%d}"))]
+    elif kind == "in Zurich":
+        zone, start = ZURICH, BEFORE_SUMMER_TIME + timedelta(minutes=61 * world.number() % 700)
+    return Plan(None if day else start, day, zone, lines)
 
 
 def make_here(world: World, name: str, dice: Dice) -> None:
     if world.is_full():
         return
-    person, start = world.profile(name), world.minute()
+    person = world.profile(name)
+    planned = plan(world, dice, zone=person.time_zone)
     head = series.create(
-        by=person, subject=world.word(), lines=[dice.of(RULES)], now=timezone.now(), start=start,
-        due=start + timedelta(minutes=30), show_in_calendar=True,
-        participants=[world.profiles["boris"]] if dice.one_in(2) else [],
+        by=person, subject=world.word(), lines=planned.lines, now=timezone.now(), show_in_calendar=True,
+        participants=[world.profiles["boris"]] if dice.one_in(2) else [], **planned.here(),
     )  # fmt: skip
     services.add_tag(activity=head, tag=sync_tag(person), by=person)
-    world.say(f"{name} makes the series {head} here")
+    world.say(f"{name} makes the series {head} here: {planned}")
 
 
 def make_there(world: World, name: str, dice: Dice) -> None:
     if world.is_full():
         return
-    start = world.minute()
-    body: dict[str, Any] = {"summary": world.word(), "recurrence": [dice.of(RULES)]}
-    for side, moment in (("start", start), ("end", start + timedelta(minutes=30))):
-        body[side] = {"dateTime": moment.isoformat(), "timeZone": "UTC"}
+    planned = plan(world, dice, zone="UTC")
+    body: dict[str, Any] = {"summary": world.word(), "recurrence": planned.lines, **planned.there()}
     if dice.one_in(2):
         guests = [world.email(other) for other in ("anna", "boris", "maria") if other != name]
         body["attendees"] = [{"email": guest} for guest in (*guests, GUEST)]
     world.google.person(world.email(name)).create_event(body, notify=False)
-    world.say(f"{name} makes the series {body['summary']} in Google")
+    world.say(f"{name} makes the series {body['summary']} in Google: {planned}")
 
 
 def edit_here(world: World, name: str, dice: Dice) -> None:
     if occurrence := _occurrence(world, name, dice):
         scope, field = dice.of(SCOPES), dice.of(["subject", "location", "start", "notes", "lines"])
         values: dict[str, Any] = {field: world.word()}
-        if field == "start":
+        if field == "start" and occurrence.start_date:
+            day = occurrence.start_date + dice.of([DAY, 8 * DAY])
+            values = {"days": (day, day)}
+        elif field == "start":
             values = {"start": occurrence.start + timedelta(minutes=dice.of([15, 60, 25 * 60]))}
         elif field == "lines":
             if Activity.every.filter(is_series=True, subject=occurrence.subject).count() > 1:
                 return  # The earlier part of a series would go on beside its later one, because somebody wants that.
-            values = {"lines": [dice.of(RULES)]}
+            values = {"lines": [dice.of((*RULES, ENDLESS))]}
             scope = "all" if scope == "this" else scope
         world.attempt(f"{name} edits {scope} of {occurrence} at {occurrence.start} here: {values}", series.edit,
                       activity=occurrence, scope=scope, by=world.profile(name), **values)  # fmt: skip
@@ -103,9 +152,20 @@ def delete_there(world: World, name: str, dice: Dice) -> None:
              lambda person: person.delete(event["id"], notify=False, scope=scope))  # fmt: skip
 
 
+def tag_here(world: World, name: str, dice: Dice) -> None:
+    """Somebody puts their own tag on one occurrence, or takes it off: of their own series, or of a colleague's."""
+    occurrence = _occurrence(world, name, dice)
+    own, person = sync_tag(world.profile(name)), world.profile(name)
+    if occurrence and (dice.one_in(4) or occurrence.organizer != person):
+        is_on = occurrence.tags.filter(pk=own.pk).exists()
+        change = services.remove_tag if is_on else services.add_tag
+        world.say(f"{name}: {change.__name__} of {occurrence} at {occurrence.start}, by {occurrence.organizer}")
+        change(activity=occurrence, tag=own, by=person, now=timezone.now())
+
+
 ACTS: tuple[Callable[[World, str, Dice], None], ...] = (
     make_here, make_there, edit_here, edit_there, edit_here, edit_there, cancel_here, delete_here, delete_there,
-    repeat_here,
+    repeat_here, tag_here,
 )  # fmt: skip
 
 
@@ -117,14 +177,14 @@ def _occurrence(world: World, name: str, dice: Dice) -> Activity | None:
 
 def _instance(world: World, name: str, dice: Dice) -> dict[str, Any] | None:
     """Return an occurrence, as Google's page shows it, of a series that is this person's own."""
-    events = world.google.person(world.email(name)).events(expand=True)
+    events = world.shown(name)
     found = [event for event in events if "recurringEventId" in event and event["organizer"].get("self")]
     return dice.of(sorted(found, key=lambda event: event["id"])) if found else None
 
 
 def _later(when: dict[str, str], *, minutes: int) -> dict[str, str]:
     if "date" in when:
-        return when
+        return {"date": (date.fromisoformat(when["date"]) + DAY).isoformat()}
     moment = datetime.fromisoformat(when["dateTime"]) + timedelta(minutes=minutes)
     return {"dateTime": moment.isoformat(), "timeZone": when["timeZone"]}
 

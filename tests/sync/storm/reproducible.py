@@ -42,6 +42,13 @@ class Clock:
         """Wait without waiting."""
         self.advance(timedelta(seconds=seconds))
 
+    def remember(self) -> tuple[datetime, timedelta]:
+        return self._now, self._google_is_ahead
+
+    def recall(self, what: tuple[datetime, timedelta]) -> None:
+        """Go back to what was remembered."""
+        self._now, self._google_is_ahead = what
+
     def let_google_be_ahead(self, by: timedelta) -> None:
         self._google_is_ahead = by
         self._google.clock.set(self._now + by)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from google_emulator.errors import ApiError
@@ -41,13 +41,30 @@ def make(world: World, name: str, dice: Dice) -> None:
 def edit(world: World, name: str, dice: Dice) -> None:
     if event := _event(world, name, dice, own=True):
         field = dice.of(
-            ["summary", "when", "location", "summary", "description", "visibility", "transparency", "reminders", "days"]
+            [
+                "summary",
+                "when",
+                "location",
+                "summary",
+                "description",
+                "visibility",
+                "transparency",
+                "reminders",
+                "days",
+                "end",
+            ]
         )
         patch: Body = {field: world.word()}
         if field == "when":
             patch = _times(world, was=event)
         elif field == "days":
             patch = _days(world, dice, was=event)
+        elif field == "end":
+            if "date" in event["end"] or "recurrence" in event:
+                return
+            start = datetime.fromisoformat(event["start"]["dateTime"])
+            end = start + timedelta(minutes=31 + world.number() % 29)
+            patch = {field: {"dateTime": end.isoformat(), "timeZone": event["start"].get("timeZone", "UTC")}}
         elif field == "visibility":
             patch = {field: "default" if event.get(field) == "private" else "private"}
         elif field == "transparency":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -29,6 +30,8 @@ DEAD_AFTER = timedelta(minutes=4)  # A lease has run out by then.
 ROUNDS = 3  # Of everybody's sessions, until both sides agree.
 ENOUGH = 8  # Activities of one journey.
 COUNTS = ("added", "updated", "removed")
+MONTHS = 3  # Up to the horizon, so that an endless series stays short.
+LAST_DAY = datetime(2027, 12, 1, tzinfo=UTC)  # After all that is planned.
 FIRST_DAY, FIRST_MINUTE = date(2027, 4, 1), datetime(2027, 3, 2, 6, tzinfo=UTC)
 
 
@@ -39,7 +42,7 @@ class World:
         google.reset()
         ids.count = 0
         clock.reset()
-        self.google, self.clock, self.checkpoints = google, clock, checkpoints
+        self.google, self.clock, self.ids, self.checkpoints = google, clock, ids, checkpoints
         self.log: list[str] = []
         self.messages: list[tuple[datetime, int]] = []  # To the worker: not before when, and of which session.
         self._numbers = self._rounds = 0
@@ -95,6 +98,10 @@ class World:
 
     def email(self, name: str) -> str:
         return MARIA if name == "maria" else f"{name}@northfold.example"
+
+    def shown(self, name: str) -> list[dict[str, Any]]:
+        """Return what somebody's page at Google shows, each occurrence of its own; of endless series a few."""
+        return self.google.person(self.email(name)).events(expand=True, before=int(LAST_DAY.timestamp()))
 
     def profile(self, name: str) -> Profile:
         return Profile.objects.select_related("user").get(pk=self.profiles[name].pk)
@@ -159,6 +166,20 @@ class World:
         outcomes = session.outcomes.values_list("item", "action", "field", "rule", "reason", "error")
         self.log += [f"    {' | '.join(outcome)}" for outcome in outcomes]
         return session
+
+    def rehearse(self, name: str) -> Counter[str]:
+        """Return how many checkpoints of each kind a session of somebody's would pass now. It leaves no trace."""
+        messages, count, now = list(self.messages), self.ids.count, self.clock.remember()
+        with self.google.undone(), transaction.atomic():
+            connection.atomic_blocks[-1]._from_testcase = True
+            session = self.ask(name)
+            self.clock.sleep(session.seconds_to_wait(self.clock.now()))
+            self.send(session.pk)
+            self.checkpoints.run(self.work)
+            transaction.set_rollback(True)
+        self.messages, self.ids.count = messages, count
+        self.clock.recall(now)
+        return Counter(self.checkpoints.passed)
 
     def _meanwhile(self, act: Callable[[], None]) -> None:
         """Something happens in the middle of a session, on whose account it must not go."""

@@ -1,0 +1,229 @@
+"""
+What people changed that has no value like no other: yes or no, one of a few, there or gone.
+
+A text tells by itself where it has been; that something is private does not. So each change that a person makes is
+followed: once a session takes it back, the other side has had that very value since it was made, or the journal says
+what became of it (R11). Whose it is to change counts for nothing here: what is refused is in the journal as well (R6).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from activities.models import Activity, Participant
+from google_emulator import Emulator
+from sync.models import EventLink, SyncOutcome
+
+HERE, GOOGLE = "here", "google"
+GONE, THERE = "gone", "there"
+# What each copy of an event has for itself: the one that counts is that of the activity's Organizer.
+OF_A_COPY = {"is_private", "show_as_free", "reminder"}
+ANSWERS = {"needsAction": "needs_action"}
+Place = tuple[Any, ...]  # Event and calendar, or activity and ""; then the field, and of whom.
+Values = dict[Place, Any]
+
+
+@dataclass
+class Both:
+    """What both sides hold in one moment, and which belongs to which."""
+
+    here: Values
+    google: Values
+    events: dict[int, set[str]]  # Of each activity, all that it ever was.
+    organizers: dict[int, str | None]  # Their address, of each activity.
+
+
+@dataclass
+class Edit:
+    """A change that a person made. Moments are numbers of looks."""
+
+    side: str
+    place: Place
+    value: Any
+    made: int
+    journal: int  # The last entry of the journal by then.
+    taken_back: int = 0
+
+
+@dataclass
+class Edits:
+    """Follows the changes that people make on both sides."""
+
+    _moment: int = 0
+    _now: Both = field(default_factory=lambda: Both({}, {}, {}, {}))
+    _open: dict[tuple[str, Place], Edit] = field(default_factory=dict)
+    _taken_back: list[Edit] = field(default_factory=list)
+    # Since when each place has held what: looks and values, in order.
+    _history: dict[tuple[str, Place], list[tuple[int, Any]]] = field(default_factory=lambda: defaultdict(list))
+    _events: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _calendars: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    _organizers: dict[int, list[tuple[int, str | None]]] = field(default_factory=lambda: defaultdict(list))
+
+    def accept(self, now: Both) -> None:
+        """A person did something."""
+        journal = SyncOutcome.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
+        known = {HERE: self._now.here, GOOGLE: self._now.google}
+        for side, place, value in self._changes(now):
+            before = known[side].get((*place[:2], "status"))
+            # What a series, a later part of it, or what is back from the bin begins with, nobody has changed now.
+            is_new = before is None if _field(place) == "status" else before != THERE
+            if is_new or _goes_with_the_rest(place, value, now.here if side == HERE else now.google):
+                self._open.pop((side, place), None)
+            else:
+                self._open[side, place] = Edit(side, place, value, self._moment, journal)
+
+    def judge(self, now: Both) -> None:
+        """A session did something: what it took back of what people did is asked for in the end."""
+        for side, place, value in self._changes(now):
+            edit = self._open.pop((side, place), None)
+            if edit and not (value is None and _field(place) == "response"):  # Who is off the list has no answer.
+                edit.taken_back = self._moment
+                self._taken_back.append(edit)
+
+    def assert_nothing_lost(self) -> None:
+        for edit in self._taken_back:
+            assert self._is_known(edit), f"{edit} was lost"
+
+    def _changes(self, now: Both) -> list[tuple[str, Place, Any]]:
+        before, self._now = self._now, now
+        self._moment += 1
+        changes = []
+        for side, old, new in ((HERE, before.here, now.here), (GOOGLE, before.google, now.google)):
+            for place in sorted({place for place, _value in old.items() ^ new.items()}, key=str):
+                self._history[side, place].append((self._moment, new.get(place)))
+                changes.append((side, place, new.get(place)))
+                if side == GOOGLE:
+                    self._calendars[place[0]].add(place[1])
+        for activity, events in now.events.items():
+            self._events[activity] |= events
+        for activity, organizer in now.organizers.items():
+            who = self._organizers[activity]
+            if not who or who[-1][1] != organizer:
+                who.append((self._moment, organizer))
+        return changes
+
+    def _is_known(self, edit: Edit) -> bool:
+        item, what, name = edit.place[0], edit.place[2:], _field(edit.place)
+        activities = [item] if edit.side == HERE else [pk for pk, events in self._events.items() if item in events]
+        if name in OF_A_COPY and self._has_another_organizer(edit, activities):
+            return True
+        if edit.side == GOOGLE:
+            others = [(HERE, (pk, "", *what)) for pk in activities]
+        else:
+            others = [
+                (GOOGLE, (event, calendar, *what))
+                for event in sorted(self._events[item])
+                for calendar in sorted(self._calendars[event])
+                if name not in OF_A_COPY or any(calendar == who for _moment, who in self._organizers[item])
+            ]
+        return any(self._held(*other, edit) for other in others) or _is_told(edit, activities)
+
+    def _held(self, side: str, place: Place, edit: Edit) -> bool:
+        """Whether the other side had this value at any moment since it was given until it was taken back."""
+        spans = self._history.get((side, place), [(0, None)])
+        ends = [moment for moment, _value in spans[1:]] + [edit.taken_back + 1]
+        return any(
+            value == edit.value and begin <= edit.taken_back and end > edit.made
+            for (begin, value), end in zip(spans, ends, strict=True)
+        )
+
+    def _has_another_organizer(self, edit: Edit, activities: list[int]) -> bool:
+        """Whether what each copy has for itself was rebased to the copy of who organizes it by now (R5)."""
+        return any(edit.made < moment <= edit.taken_back for pk in activities for moment, _ in self._organizers[pk])
+
+
+def _field(place: Place) -> str:
+    return str(place[2])
+
+
+def _goes_with_the_rest(place: Place, value: Any, values: Values) -> bool:
+    """Whether it is nothing that a person said: all of it is gone, somebody is off the list, or was only asked."""
+    if value is not None:
+        return bool(value == "needs_action")
+    return values.get((*place[:2], "status"), GONE) == GONE or _field(place) != "people"
+
+
+def _is_told(edit: Edit, activities: list[int]) -> bool:
+    told = SyncOutcome.objects.filter(action=SyncOutcome.Action.REPLACED, activity__in=activities)
+    names = told.filter(pk__gt=edit.journal).values_list("field", flat=True)
+    return _field(edit.place) in {name for text in names for name in text.split(",")}
+
+
+def look(google: Emulator, *, users: frozenset[str]) -> Both:
+    events: dict[int, set[str]] = defaultdict(set)
+    links = EventLink.objects.exclude(activity=None).exclude(event_id="")
+    for activity, event in links.values_list("activity", "event_id"):
+        events[activity].add(event)
+    here, organizers = _here()
+    return Both(here, _there(google, users), events, organizers)
+
+
+def _here() -> tuple[Values, dict[int, str | None]]:
+    """Return what our rows hold. Of an occurrence nothing: what it has of its series comes by many ways (R15)."""
+    values: Values = {}
+    organizers: dict[int, str | None] = {}
+    columns = ("pk", "status", "deleted_at", "organizer__user__email", "is_private", "show_as_free", "is_series",
+               "series__recurrence")  # fmt: skip
+    rows = Activity.every.filter(original_start=None).values_list(*columns)
+    for pk, status, deleted_at, organizer, is_private, is_free, is_series, lines in rows:
+        organizers[pk] = organizer
+        values[pk, "", "status"] = GONE if deleted_at or status == Activity.Status.CANCELED else THERE
+        values[pk, "", "is_private"], values[pk, "", "show_as_free"] = is_private, is_free
+        if is_series:
+            values[pk, "", "when"] = _lines(lines)
+    people = Participant.objects.filter(activity__original_start=None)
+    for pk, email, response, minutes in people.values_list(
+        "activity", "profile__user__email", "response", "reminder_minutes"
+    ):
+        values[pk, "", "people", email] = True
+        if email == organizers[pk]:
+            values[pk, "", "reminder"] = minutes
+        else:
+            values[pk, "", "response", email] = response
+    return values, organizers
+
+
+def _there(google: Emulator, users: frozenset[str]) -> Values:
+    values: Values = {}
+    for account in google.accounts:
+        for row in list(google.store.table(account.email).ordered):
+            body, event = row.body, (row.id, row.calendar_id)
+            if "recurringEventId" in body:
+                continue
+            if row.organized_here:
+                values[(*event, "status")] = GONE if row.cancelled else THERE
+            if not row.cancelled:
+                values |= {(*event, *what): value for what, value in _shown(body, row.calendar_id, users).items()}
+    return values
+
+
+def _shown(body: dict[str, Any], calendar: str, users: frozenset[str]) -> dict[tuple[str, ...], Any]:
+    """Return what one copy of an event holds; content only of its organizer's."""
+    shown: dict[tuple[str, ...], Any] = {
+        ("is_private",): body.get("visibility") in ("private", "confidential"),
+        ("show_as_free",): body.get("transparency") == "transparent",
+        ("reminder",): _popup(body),
+    }
+    is_own = (body.get("organizer") or {}).get("email", calendar) == calendar
+    if is_own and calendar in users:
+        shown["people", calendar] = True  # On the list of guests or not.
+    if is_own and "recurrence" in body:
+        shown[("when",)] = _lines(body["recurrence"])
+    for guest in body.get("attendees", []):
+        if guest["email"] == calendar and not is_own:
+            shown["response", calendar] = ANSWERS.get(guest["responseStatus"], guest["responseStatus"])
+        if is_own and guest["email"] in users:
+            shown["people", guest["email"]] = True
+    return shown
+
+
+def _lines(lines: list[str]) -> tuple[str, ...]:
+    return tuple(sorted(lines))
+
+
+def _popup(body: dict[str, Any]) -> int | None:
+    """Return the nearest pop-up of a copy (R10)."""
+    popups = [each["minutes"] for each in body.get("reminders", {}).get("overrides", []) if each["method"] == "popup"]
+    return min(popups, default=None)
