@@ -45,8 +45,11 @@ def profile(request: UserRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def change_password(request: UserRequest) -> HttpResponse:
+    """Change the password. Whoever had to sign in over it comes here by GET: the form stands on the profile."""
+    if request.method != "POST":
+        return redirect("accounts:profile")
     form = ChangePasswordForm(request.user, request.POST)
     if not form.is_valid():
         return _profile_page(request, status=422, password_form=form)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Profile
 from activities import text
+from activities.meanwhile import ComparedFields, when_in_words
 from activities.models import Activity, Participant
 from activities.repeat_form import REPEAT, DateField, RepeatFields, initial_repetition
 from creatio_sync.forms import StyledForm
@@ -84,13 +85,15 @@ def _zones() -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name.partition("/")[0] in areas)) + ("UTC",)
 
 
-class ActivityForm(StyledForm, RepeatFields):
+class ActivityForm(StyledForm, RepeatFields, ComparedFields):
     """
     Makes or changes an activity. Times are the wall clock of the chosen zone.
 
     Every field carries what it held when the page was made, so that saving sends on only what the person changed: what
-    came from Google meanwhile stays.
+    came from Google meanwhile stays. About what both changed, the person is asked (`compare`).
     """
+
+    TOGETHER = {"when": (_("The time"), (*WHEN, *REPEAT))}
 
     subject = forms.CharField(label=_("Subject"), max_length=1024, error_messages={"required": _("Enter a subject.")})
     start = WallClockField(label=_("Start"), required=False)
@@ -189,6 +192,12 @@ class ActivityForm(StyledForm, RepeatFields):
         self.clean_repetition(first=self._first(values), time_zone=values.get("time_zone") or "UTC")
         return values
 
+    @property
+    def first_day(self) -> date | None:
+        """The day, in the zone that was chosen, on which it is to begin."""
+        first = self._first(self.cleaned_data)
+        return first.date() if isinstance(first, datetime) else first
+
     def _first(self, values: dict[str, Any]) -> date | datetime | None:
         """Return when it begins; None if that is wrong."""
         if values.get("all_day"):
@@ -222,6 +231,12 @@ class ActivityForm(StyledForm, RepeatFields):
         if due and due < start:
             self.add_error("due", DUE_BEFORE_START)
         values["due"] = due
+
+    def in_words(self, group: str, values: dict[str, Any]) -> str:
+        if group == "when":
+            repetitions = self.fields["repeat"].choices  # type: ignore[attr-defined]
+            return when_in_words(values, repetitions=repetitions)
+        return super().in_words(group, values)
 
     def when(self) -> dict[str, Any]:
         """Return when it is, as the services take it: `days`, or aware `start` and `due`, with the zone."""

@@ -22,6 +22,7 @@ _KINDS: dict[str, tuple[str, str]] = {  # As `recurrence` has them: frequency an
     "daily": ("daily", "day"),
     "weekly": ("weekly", "day"),
     "monthly_day": ("monthly", "day"),
+    "monthly_last_day": ("monthly", "last_day"),
     "monthly_weekday": ("monthly", "weekday"),
     "yearly": ("yearly", "day"),
 }
@@ -30,6 +31,7 @@ _KIND_CHOICES = [
     ("daily", _("Daily")),
     ("weekly", _("Weekly")),
     ("monthly_day", _("Monthly, on the same day of the month")),
+    ("monthly_last_day", _("Monthly, on the last day of the month")),
     ("monthly_weekday", _("Monthly, on the same weekday, such as the second Tuesday")),
     ("yearly", _("Yearly")),
 ]

@@ -386,6 +386,12 @@ def remove_tag(*, activity: Activity, tag: Tag, by: Profile, now: datetime | Non
     announce(activity, by=by)
 
 
+def locked(activity: Activity) -> Activity:
+    """Return an activity as it is now; until the transaction ends nobody else changes it, or all of its series."""
+    _lock_head(activity)
+    return Activity.every.locked().get(pk=activity.pk)
+
+
 def _lock_head(activity: Activity) -> Activity | None:
     """
     Let nobody else change a series, or an occurrence's series, until the transaction ends. Returns its head.
@@ -527,7 +533,7 @@ def change_when(
         if activity.all_day and activity.start_date and activity.due_date:
             activity.set_days(first=activity.start_date, last=activity.due_date)
         return
-    if start and not due:  # Moving Start keeps the duration.
+    if start and not due and activity.start:  # Moving Start keeps the duration.
         due = start + (activity.due - activity.start)
     _set_when(activity, start=start or activity.start, due=due, days=days)
 

@@ -14,13 +14,14 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.http import UserRequest
 from accounts.models import CommunicationOption, Profile
-from activities import feed, forms, selectors, series, services, week, words
+from activities import feed, forms, meanwhile, selectors, series, services, week, words
 from activities.models import Activity, Participant, Tag
 from activities.repeat_form import SCOPES
 
@@ -205,7 +206,8 @@ def new(request: UserRequest) -> HttpResponse:
         except services.UnableToChange as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, _("Created “%(subject)s”.") % {"subject": activity})
+            created = _("Created “%(subject)s”.") % {"subject": activity}
+            messages.success(request, " ".join([created, *_where_it_begins(form, activity)]))
             return redirect("activities:detail", activity_id=activity.pk)
     is_meeting = initial["category"] == Activity.Category.MEETING
     title = _("New meeting") if is_meeting else (_("New call") if kind == Activity.Kind.CALL else _("New task"))
@@ -254,8 +256,10 @@ def detail(request: UserRequest, activity_id: int) -> HttpResponse:
             saved = _save(activity, form, by=profile, now=now)
         except services.UnableToChange as error:
             form.add_error(None, str(error))
+        except meanwhile.ChangedMeanwhile:
+            pass  # The page asks about it.
         else:
-            messages.success(request, _what_was_saved(form, saved=saved))
+            messages.success(request, " ".join([_what_was_saved(form, saved=saved), *_where_it_begins(form, saved)]))
             return _back_to(saved or activity, profile=profile)
     context = _detail_context(request, activity=activity, form=form, now=now)
     return render(request, "activities/detail.html", context, status=422 if form.is_bound else 200)
@@ -281,7 +285,9 @@ def _save(activity: Activity, form: forms.ActivityForm, *, by: Profile, now: dat
     Save what the form changed, all of it or nothing. Returns the activity, or what stands in for it (`series.edit`).
 
     :raises UnableToChange: with words for the user.
+    :raises ChangedMeanwhile: if somebody else has changed the same since the form was opened.
     """
+    _refuse_to_overwrite(services.locked(activity), form, by=by)
     saved: Activity | None = activity
     if form.stops_repeating:
         saved = series.stop_repeating(activity=activity, by=by, now=now)
@@ -293,6 +299,27 @@ def _save(activity: Activity, form: forms.ActivityForm, *, by: Profile, now: dat
     if saved and saved.series_id is None and form.lines is not None:
         series.repeat(activity=saved, lines=form.lines, by=by, now=now)
     return saved
+
+
+def _where_it_begins(form: forms.ActivityForm, saved: Activity | None) -> list[str]:
+    """Say so if the rule that was chosen does not have the day that was: it begins on its first one (R15)."""
+    if form.lines is None or saved is None or (form.activity and saved.pk != form.activity.pk):
+        return []
+    first = Activity.objects.get(pk=saved.pk)
+    zone = zoneinfo.ZoneInfo(first.time_zone)
+    day = first.start_date if first.all_day and first.start_date else first.start.astimezone(zone).date()
+    if day == form.first_day:
+        return []
+    return [_("The day you chose is none of its days: this one is on %(day)s.") % {"day": date_format(day, "l, j F Y")}]
+
+
+def _refuse_to_overwrite(activity: Activity, form: forms.ActivityForm, *, by: Profile) -> None:
+    """:raises ChangedMeanwhile: if the form changes what is not what it was opened with, and nobody has decided."""
+    own = activity.participants.filter(profile=by).first()
+    form.compare(
+        forms.initial_of(activity, own=own),
+        who=lambda group: meanwhile.who_changed(activity, [group], reader=by),
+    )
 
 
 def _what_was_saved(form: forms.ActivityForm, *, saved: Activity | None) -> str:
@@ -454,6 +481,9 @@ def answer(request: UserRequest, activity_id: int) -> HttpResponse:
         )
     except services.UnableToChange as error:
         messages.error(request, str(error))
+    else:
+        label = Participant.Response(response).label
+        messages.success(request, _("Your answer has been saved: %(answer)s.") % {"answer": label})
     return _back_to(activity, profile=request.user.profile, part="participants")
 
 
@@ -470,6 +500,8 @@ def add_participant(request: UserRequest, activity_id: int) -> HttpResponse:
             )
         except services.UnableToChange as error:
             messages.error(request, str(error))
+        else:
+            messages.success(request, _("%(name)s takes part now.") % {"name": profile.full_name})
     else:
         messages.error(request, _("Choose a person to add."))
     return _back_to(activity, profile=request.user.profile, part="participants")
@@ -486,6 +518,8 @@ def remove_participant(request: UserRequest, activity_id: int, profile_id: int) 
         )
     except services.UnableToChange as error:
         messages.error(request, str(error))
+    else:
+        messages.success(request, _("%(name)s takes part no more.") % {"name": profile.full_name})
     return _back_to(activity, profile=request.user.profile, part="participants")
 
 
@@ -505,6 +539,8 @@ def add_tag(request: UserRequest, activity_id: int) -> HttpResponse:
         services.add_tag(activity=activity, tag=tag, by=profile, now=timezone.now())
     except services.UnableToTag as error:
         messages.error(request, str(error))
+    else:
+        messages.success(request, _("Put the tag “%(name)s” on.") % {"name": tag.name})
     return _back_to(activity, profile=profile, part="tags")
 
 
@@ -515,6 +551,7 @@ def remove_tag(request: UserRequest, activity_id: int, tag_id: int) -> HttpRespo
     profile = request.user.profile
     tag = get_object_or_404(Tag.objects.visible_to(profile), pk=tag_id)
     services.remove_tag(activity=activity, tag=tag, by=profile, now=timezone.now())
+    messages.success(request, _("Took the tag “%(name)s” off.") % {"name": tag.name})
     return _back_to(activity, profile=profile, part="tags")
 
 

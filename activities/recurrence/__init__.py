@@ -17,6 +17,7 @@ from activities.recurrence.comparing import (
     part_from,
     part_moved_along,
     start_in_part,
+    start_once_moved,
 )
 from activities.recurrence.cutting import before_cut, from_cut
 from activities.recurrence.expansion import check, happens_at, instance_suffix, is_endless, last_start, starts
@@ -48,5 +49,6 @@ __all__ = [
     "part_moved_along",
     "repetition_of",
     "start_in_part",
+    "start_once_moved",
     "starts",
 ]

@@ -15,6 +15,7 @@ from activities.recurrence.lines import Series, read
 from activities.recurrence.moving import moved
 from activities.recurrence.pattern import Pattern, UnableToMove
 
+_NEAR = timedelta(days=40)  # Farther no occurrence is from where its series was moved.
 _MOST_COMPARED = 5_000  # Occurrences; two series alike up to there are taken to be alike.
 
 
@@ -42,6 +43,26 @@ def counterpart(original: datetime, *, old: Pattern, new: Pattern, candidates: S
     end = now.clock.at_midnight(local.date() + timedelta(days=1))
     on_that_day = sorted(moment for moment in candidates if begin <= moment < end)
     return next((moment for moment in on_that_day if not happens_at(old, moment)), None)
+
+
+def start_once_moved(original: datetime, *, old: Pattern, new: Pattern) -> datetime | None:
+    """
+    Return which original start an occurrence of the old pattern, which the new one has no more, has there; or None.
+
+    Occurrences take their places one after another, each place once.
+
+    :raises UnreadableRule:
+    """
+    moved_to = as_much_later(original, read(old).clock, read(new).clock)
+    after, before = min(original, moved_to) - _NEAR, max(original, moved_to) + _NEAR
+    stays = set(starts(old, after=after, before=before)) & set(starts(new, after=after, before=before))
+    free = set(starts(new, after=after, before=before)) - stays
+    for start in starts(old, after=original - _NEAR, before=original + timedelta(seconds=1)):
+        place = None if start in stays else counterpart(start, old=old, new=new, candidates=free)
+        if start == original:
+            return place
+        free -= {place}
+    return None
 
 
 @lru_cache(maxsize=64)

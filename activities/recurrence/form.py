@@ -28,7 +28,7 @@ class Repetition:
     frequency: Literal["daily", "weekly", "monthly", "yearly"]
     interval: int = 1
     weekdays: tuple[int, ...] = ()  # Of a weekly one; Monday is 0. None of them: that of the first start.
-    monthly_by: Literal["day", "weekday"] = "day"  # The 14th, or the second Tuesday.
+    monthly_by: Literal["day", "last_day", "weekday"] = "day"  # The 14th, the last one, or the second Tuesday.
     until: date | None = None  # The last day, in the zone of the series.
     count: int | None = None
 
@@ -50,6 +50,8 @@ def lines_of(repetition: Repetition, *, first: datetime | date, time_zone: str) 
         parts["BYDAY"] = ",".join(WEEKDAYS[day] for day in weekdays)
     if repetition.frequency == "monthly" and repetition.monthly_by == "weekday":
         parts["BYDAY"] = f"{which_of_month(clock.first.date(), like=1)}{WEEKDAYS[clock.first.weekday()]}"
+    if repetition.frequency == "monthly" and repetition.monthly_by == "last_day":
+        parts["BYMONTHDAY"] = "-1"
     if repetition.count is not None:
         parts["COUNT"] = str(repetition.count)
     if repetition.until is not None:
@@ -70,7 +72,7 @@ def repetition_of(pattern: Pattern) -> Repetition | None:
         _FORM_NAMES[rule.frequency],
         interval=rule.interval,
         weekdays=tuple(sorted({day for _, day in rule.weekdays})) if is_weekly else (),
-        monthly_by="weekday" if rule.frequency == "MONTHLY" and rule.weekdays else "day",
+        monthly_by=_monthly_by(rule),
         until=rule.last_day(clock) if rule.until else None,
         count=rule.count,
     )
@@ -80,6 +82,14 @@ def repetition_of(pattern: Pattern) -> Repetition | None:
     has_same_weeks = not is_weekly or rule.interval == 1 or _weeks_begin_alike(rule, clock.first.date())
     is_all = replace(rule, until=None, week_start=0) == replace(shown.filled_in(clock.first), until=None, week_start=0)
     return repetition if is_all and has_same_weeks else None
+
+
+def _monthly_by(rule: Rule) -> Literal["day", "last_day", "weekday"]:
+    if rule.frequency != "MONTHLY":
+        return "day"
+    if rule.weekdays:
+        return "weekday"
+    return "last_day" if rule.month_days == {-1} else "day"
 
 
 def _weeks_begin_alike(rule: Rule, first: date) -> bool:

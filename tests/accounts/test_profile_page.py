@@ -125,6 +125,11 @@ def test_photos_are_shown_to_people_who_are_signed_in(client, anna):
     assert client.get(f"/profile/photo/{anna.profile.pk}/").url.startswith("/login/")
 
 
+def test_the_address_of_the_password_form_leads_to_the_profile(browser):
+    response = browser.get("/profile/password/")
+    assert (response.status_code, response.url) == (302, "/profile/")
+
+
 def test_changing_the_password_keeps_one_signed_in_here_and_ends_the_other_sessions(browser, anna):
     elsewhere = Client()
     elsewhere.force_login(anna)

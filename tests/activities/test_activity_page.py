@@ -325,6 +325,21 @@ def test_a_tag_without_a_name_is_refused_with_words(anna, client_of_anna):
 # --- Copying, deleting, the Feed ------------------------------------------------------------------------------------
 
 
+def test_what_acts_at_once_says_that_it_was_done(anna, boris, client_of_anna):
+    activity = make_activity(by=anna, participants=[boris])
+    nils = make_user("nils").profile
+    tag = make_tag("Q4", owner=anna)
+
+    def said(part: str, **values: object) -> str:
+        return client_of_anna.post(address(activity, part), values, follow=True).content.decode()
+
+    assert "Nils takes part now." in said("participants/add/", profile=nils.pk)
+    assert "Nils takes part no more." in said(f"participants/{nils.pk}/remove/")
+    assert "Put the tag “Q4” on." in said("tags/add/", tag=tag.pk)
+    assert "Took the tag “Q4” off." in said(f"tags/{tag.pk}/remove/")
+    assert "Your answer has been saved: Maybe." in said("answer/", response="tentative")
+
+
 def test_copy_opens_the_copy(anna, boris, client_of_anna):
     activity = make_activity(by=boris, participants=[anna])
     response = client_of_anna.post(address(activity, "copy/"))

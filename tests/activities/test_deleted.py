@@ -8,9 +8,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from activities import services
+from activities import series, services
 from activities.models import Activity
-from tests.factories import make_activity, make_user
+from tests.factories import MONDAY_NINE, make_activity, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.rule("R14")]
 
@@ -47,6 +47,29 @@ def test_the_organizer_brings_it_back(client, gone):
     assert client.get(f"/activities/{gone.pk}/").status_code == 200
     assert "Offer for Kestrel" not in client.get(DELETED).content.decode()
     assert gone.changes.filter(field="restored").exists()
+
+
+def test_the_list_tells_a_series_from_an_occurrence_and_from_what_does_not_repeat(client, anna, gone):
+    whole = make_series(anna, subject="Standup")
+    series.delete(activity=whole.first(), scope=series.ALL, by=anna, now=timezone.now())
+    part = make_series(anna, subject="Retro")
+    series.delete(activity=part.first(), scope=series.THIS, by=anna, now=timezone.now())
+
+    shown = client.get(DELETED).content.decode()
+
+    of = {subject: shown.split(f"<span>{subject}</span>")[1].split("</th>")[0] for subject in ("Standup", "Retro")}
+    assert "All occurrences" in of["Standup"]
+    assert "One occurrence" in of["Retro"]
+    assert "occurrence" not in shown.split("<span>Offer for Kestrel</span>")[1].split("</th>")[0]
+
+
+def make_series(by, *, subject: str):
+    """Make a weekly series and return its occurrences, the earliest first."""
+    head = series.create(
+        by=by, subject=subject, start=MONDAY_NINE, due=MONDAY_NINE + timedelta(hours=1), now=timezone.now(),
+        lines=("RRULE:FREQ=WEEKLY;COUNT=3",),
+    )  # fmt: skip
+    return Activity.objects.filter(series=head.series).order_by("start")
 
 
 def test_nobody_else_sees_it_or_brings_it_back(client, gone):

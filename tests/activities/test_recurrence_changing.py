@@ -364,3 +364,39 @@ def counterparts(old: Pattern, new: Pattern) -> list[str | None]:
 )
 def test_what_occurrences_become(old: Pattern, new: Pattern, expected: list[str | None]) -> None:
     assert counterparts(old, new) == expected
+
+
+@pytest.mark.rule("R15")
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        pytest.param(
+            timed("2026-03-23 09:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY"),
+            timed("2026-03-24 15:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY"),
+            ["03-24 15:00", "03-31 15:00", "04-07 15:00", "04-14 15:00"],
+            id="as much later",
+        ),
+        pytest.param(
+            timed("2026-03-02 09:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY"),
+            timed("2026-05-05 09:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY"),
+            ["05-05 09:00", "05-12 09:00", "05-19 09:00", "05-26 09:00"],
+            id="much later",
+        ),
+        pytest.param(
+            timed("2026-03-02 09:00", "Europe/Zurich", "RRULE:FREQ=DAILY"),
+            timed("2026-03-03 15:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY;BYDAY=TU,TH"),
+            ["03-03 15:00", None, "03-05 15:00", None],
+            id="each place once",
+        ),
+        pytest.param(
+            timed("2026-03-02 09:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY"),
+            timed("2026-03-02 09:00", "Europe/Zurich", "RRULE:FREQ=WEEKLY;INTERVAL=2"),
+            [None, None, None, None],
+            id="what stays is nobody else's place",
+        ),
+    ],
+)
+def test_where_an_occurrence_is_once_its_series_was_moved(old: Pattern, new: Pattern, expected: list[str | None]):
+    found = [recurrence.start_once_moved(start, old=old, new=new) for start in islice(recurrence.starts(old), 4)]
+    local = [f"{start.astimezone(ZoneInfo(new.time_zone)):%m-%d %H:%M}" if start else None for start in found]
+    assert local == expected

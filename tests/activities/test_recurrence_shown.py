@@ -21,7 +21,7 @@ def repetitions(draw: st.DrawFn) -> recurrence.Repetition:
         frequency,
         interval=draw(st.integers(1, 9)),
         weekdays=tuple(sorted(draw(st.sets(st.integers(0, 6), min_size=1)))) if frequency == "weekly" else (),
-        monthly_by=draw(st.sampled_from(["day", "weekday"])) if frequency == "monthly" else "day",
+        monthly_by=draw(st.sampled_from(["day", "last_day", "weekday"])) if frequency == "monthly" else "day",
         until=draw(st.dates(date(2028, 1, 1), date(2030, 1, 1))) if end == "until" else None,
         count=draw(st.integers(1, 500)) if end == "count" else None,
     )

@@ -61,6 +61,7 @@ def mondays(count: int, *, since: int = 0) -> list[date]:
         ({"repeat": "weekly"}, "RRULE:FREQ=WEEKLY;BYDAY=WE"),
         ({"repeat": "weekly", "weekdays": ["0", "3"], "every": "2"}, "RRULE:FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,TH"),
         ({"repeat": "monthly_day"}, "RRULE:FREQ=MONTHLY"),
+        ({"repeat": "monthly_last_day"}, "RRULE:FREQ=MONTHLY;BYMONTHDAY=-1"),
         ({"repeat": "monthly_weekday"}, "RRULE:FREQ=MONTHLY;BYDAY=2WE"),
         ({"repeat": "yearly"}, "RRULE:FREQ=YEARLY"),
         ({"repeat": "daily", "ends": "after", "count": "5"}, "RRULE:FREQ=DAILY;COUNT=5"),
@@ -231,6 +232,44 @@ def test_a_new_one_that_repeats(anna, client_of_anna):
     ]  # fmt: skip
     assert {person.reminder_minutes for person in Participant.objects.all()} == {10}
     assert all(row.show_in_calendar for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        (
+            {"repeat": "weekly", "weekdays": ["2"]},
+            "The day you chose is none of its days: this one is on Wednesday, 11",
+        ),
+        ({"repeat": "weekly", "weekdays": ["0"]}, None),
+        (
+            {"repeat": "monthly_last_day"},
+            "The day you chose is none of its days: this one is on Tuesday, 31 March 2026.",
+        ),
+    ],
+)
+def test_who_chooses_a_day_that_the_rule_does_not_have_is_told_where_it_begins(anna, client_of_anna, rule, said):
+    values = {
+        "subject": "Stand-up", "start": "2026-03-09T09:00", "due": "2026-03-09T09:15", "time_zone": "UTC",
+        "category": "to_do", "status": "not_started", "priority": "medium", "owner": anna.pk, "reporter": anna.pk,
+        "every": "1", "ends": "after", "count": "3", **rule,
+    }  # fmt: skip
+    html = client_of_anna.post("/activities/new/", values, follow=True).content.decode()
+    assert "Created “Stand-up”." in html
+    assert said in html if said else "The day you chose" not in html
+    assert Activity.objects.count() == 3
+
+
+@pytest.mark.parametrize("repeats_already", [True, False])
+def test_who_lets_it_repeat_on_other_days_is_told_where_it_is_now(anna, client_of_anna, repeats_already):
+    activity = make_series(anna)[0] if repeats_already else make_activity(by=anna, start=MONDAY_NINE)
+    values = {"repeat": "weekly", "weekdays": ["2"], "ends": "never"}
+    if repeats_already:
+        values["scope"] = "all"
+    response = client_of_anna.post(address(activity), posted(activity, **values), follow=True)
+    assert Activity.objects.order_by("start").first().start.date() == date(2026, 3, 11)
+    html = response.content.decode()
+    assert "none of its days" in html
 
 
 def test_a_new_one_that_repeats_without_sense_is_refused_with_words(anna, client_of_anna):

@@ -878,6 +878,11 @@ def test_a_single_activity_becomes_the_first_occurrence(anna, boris):
         series.repeat(activity=activity, lines=DAILY, by=anna, now=NOW)
 
 
+def test_a_series_needs_start_and_due_as_any_activity(anna):
+    with pytest.raises(TypeError, match="start and due, or days"):
+        series.create(by=anna, subject="Stand-up", lines=["RRULE:FREQ=DAILY"], now=NOW, start=MONDAY_NINE)
+
+
 def test_it_begins_on_the_first_day_that_fits(anna):
     head = series.repeat(
         activity=make_activity(by=anna, now=NOW), lines=["RRULE:FREQ=WEEKLY;BYDAY=WE;COUNT=2"], by=anna, now=NOW
