@@ -15,6 +15,7 @@ from sync import items, repeating, sessions, store
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
 from sync.google.gateway import CalendarGateway, Reading
+from sync.items.outcomes import park
 from sync.models import SyncedCalendar, SyncSession, SyncSettings
 from sync.run import LeaseLost, NotSetUp, Run
 
@@ -138,7 +139,9 @@ def _observe(run: Run) -> None:
         try:
             page = run.gateway.list_events(**reading(run))
         except errors.SyncTokenRefused:
-            is_first_page = run.calendar.is_reading_completely and not run.calendar.page_token
+            is_first_page = run.calendar.is_reading_completely and not (
+                run.calendar.page_token or run.calendar.sync_token  # The latter comes with the last page.
+            )
             if begins_again or is_first_page:  # Once is enough: Google may refuse every second page.
                 raise errors.RequestInvalid("Google refuses to list the calendar. The next session tries again.")\
                     from None  # fmt: skip
@@ -166,12 +169,20 @@ def reading(run: Run) -> Reading:
 
 
 def _look_for_absent(run: Run) -> None:
-    """Absence is not deletion: ask for each event that was not listed (R14). Any error ends the session first."""
+    """
+    Absence is not deletion: ask for each event that was not listed (R14).
+
+    Where Google refuses to tell about one, nothing is known of it: it is put aside, and the others go on (R19). Any
+    other error ends the session first.
+    """
     for link in store.absent_links(run):
         try:
             event = run.gateway.get_event(event_id=link.event_id)
         except errors.EventGone:
             store.observe_gone(run, link)
+        except errors.EventRefused as error:
+            reason = f"Google did not list this event and does not tell whether it is still there. {error}"
+            park(run, link.pk, reason=reason, rule="R14")
         else:
             store.observe_event(run, link, event)
 

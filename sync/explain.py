@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from accounts.models import ExternalAccount, Profile
+from accounts.models import ExternalAccount, Profile, profiles_by_email
 from activities.models import Activity
 from sync import conflicts, store
 from sync import pending as on_its_way
@@ -17,6 +17,7 @@ from sync.core.reasons import Reason
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSettings
 
 State = EventLink.State
+PAUSED = "An administrator has paused the synchronization of your account."
 
 
 @dataclass
@@ -32,6 +33,7 @@ class Explanation:
     runs_by: str = ""
     synchronized_at: datetime | None = None
     html_link: str = ""
+    is_paused: bool = False
     link: EventLink | None = None
     conflicts: list[SyncOutcome] = field(default_factory=list)
     pending: on_its_way.Pending = field(default_factory=on_its_way.Pending)
@@ -50,7 +52,10 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     link = link_of(activity, calendar=calendar)
     reasons = conditions(activity=activity, profile=profile, settings=settings, link=link)
     found = _of_link(link, activity, profile, reasons) if link else _of_activity(activity, profile, reasons)
-    found.reasons, found.link = reasons, link
+    if account.paused:
+        reasons.append(Reason(False, PAUSED, "R20"))
+        found.next_step = "Ask an administrator to resume it; until then nothing flows, and nothing is lost."
+    found.is_paused, found.reasons, found.link = account.paused, reasons, link
     found.calendar_login = account.login
     found.runs_by = _runs_by(activity, profile)
     found.synchronized_at = last_synchronized(link) if link else None
@@ -116,6 +121,8 @@ def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: lis
     if is_gone:
         reasons.append(Reason(False, f"It is {_status_word(activity)}.", "R14"))
     if link.state == State.DETACHED:
+        if not (is_gone or is_mine) and not activity.participants.filter(profile=profile).exists():
+            return _of_somebody_taken_off(link, activity, reasons)
         return _of_detached(link, reasons, returns=is_mine and was_gone and not is_gone and not unmet)
     if link.retry_at or (link.reason and link.state == State.LINKED):
         step = "It is tried again by itself; Retry tries at once."
@@ -143,6 +150,23 @@ def _of_detached(link: EventLink, reasons: list[Reason], *, returns: bool) -> Ex
         reasons.append(Reason(False, "Its event is not in your Google Calendar any more.", "R14"))
         step = "Bring the event back in Google, and the next session finds its activity."
     return Explanation("gone", "Removed from Google", "final", next_step=step)
+
+
+def _of_somebody_taken_off(link: EventLink, activity: Activity, reasons: list[Reason]) -> Explanation:
+    """Nothing that they do in their own calendar brings the event back (R7)."""
+    name = _who_invites(link, activity)
+    text = f"{name} has taken you off this meeting, so Google took it out of your calendar."
+    reasons.append(Reason(False, text, "R7"))
+    step = f"Ask {name} to add you again. The invitation then comes with your next synchronization."
+    return Explanation("gone", "Removed from Google", "final", next_step=step)
+
+
+def _who_invites(link: EventLink, activity: Activity) -> str:
+    """Return the name, else the address, of whoever organizes the event in Google, who need not work here."""
+    address = mapping.facts_of(link.event).organizer
+    known = profiles_by_email([address]).get(address)
+    organizer = Profile.objects.get(pk=known) if known else (None if address else activity.organizer)
+    return organizer.full_name if organizer else address or "The organizer"
 
 
 def _status_word(activity: Activity) -> str:

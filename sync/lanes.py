@@ -21,6 +21,7 @@ Writing = Generator[Call, dict[str, Any], Mapping[str, Any]]
 Linking = Generator[Call, dict[str, Any], EventLink | None]
 
 AT_ONCE = 50  # Calls that go to Google in one batch: what older guides of Google allow, and enough.
+A_FEW = 5  # Calls that get no answer while Google answers others: their own trouble.
 DOWN_AFTER = 3  # Times in a row that nothing came back: Google is down, and the rest waits (R20).
 
 
@@ -53,19 +54,25 @@ def carry_out(run: Run, items: Iterable[Item]) -> None:
         answers = _send(run, [item.call for item in asking if item.call])
         silent = all(isinstance(answer, errors.GoogleUnavailable) for answer in answers)
         in_a_row = in_a_row + 1 if silent else 0
+        is_their_own = run.session.has_written or not silent or len(asking) <= A_FEW
         for item, answer in zip(asking, answers, strict=True):
             if isinstance(answer, errors.GoogleUnavailable):
                 lanes.close(item)
-                _wait(run, item, answer)
+                _wait(run, item, answer, is_its_own=is_their_own)
             else:
                 lanes.answer(item, answer)
         if in_a_row >= DOWN_AFTER:
             return  # The rest keeps its marks.
 
 
-def _wait(run: Run, item: Item, answer: errors.GoogleUnavailable) -> None:
-    """The next pass tries again. What fails in every one while others go through is put aside (R19, R20)."""
-    if is_last_pass(run.session) and run.session.has_written:
+def _wait(run: Run, item: Item, answer: errors.GoogleUnavailable, *, is_its_own: bool) -> None:
+    """
+    The next pass tries again. What fails in every one although Google answers otherwise is put aside (R19, R20).
+
+    Google has listed the calendar before any item is looked at, so a few alone are not Google's trouble: were they to
+    wait for ever, so would whatever has to be removed, of which nobody knows how much it is before all are looked at.
+    """
+    if is_last_pass(run.session) and is_its_own:
         item.failed(errors.EventRefused(str(answer)))
     else:
         run.unavailable = answer

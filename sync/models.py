@@ -356,6 +356,7 @@ class SyncOutcome(models.Model):
         ANSWERED = "answered", _("Your answer only")
         TAKEN_OVER = "taken_over", _("Organizer changed")
         FROZEN = "frozen", _("Left frozen")
+        RESUMED = "resumed", _("Resumed")  # It was frozen, and content flows again (R4).
         REPLACED = (
             "replaced",
             _("Changed on both sides"),

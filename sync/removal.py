@@ -19,6 +19,8 @@ from sync.run import facts_in
 
 logger = logging.getLogger(__name__)
 
+NAMES_LISTED = 10  # Of guests; of more the number is told.
+
 
 class UnableToRemove(Exception):
     """The event stays in Google. The message is written for the user."""
@@ -40,6 +42,35 @@ def why_not(link: EventLink | None) -> str | None:
     return None
 
 
+def consequences(*, activity: Activity, profile: Profile, now: datetime) -> list[str]:
+    """
+    Return what removing the event would do there and to guests, as sentences for whoever is asked (R4, R17).
+
+    :raises UnableToRemove: if it cannot be removed from here.
+    """
+    activity = explain.whole_of(activity)
+    link = _frozen_link(activity, profile=profile, now=now)
+    login = link.calendar.account.login
+    if activity.is_series:
+        said = [_("All occurrences are deleted from the Google Calendar of %(login)s.") % {"login": login}]
+    else:
+        said = [_("The event is deleted from the Google Calendar of %(login)s.") % {"login": login}]
+    guests = [guest.name for guest in facts_in(link).guests if not guest.is_self]
+    if guests:
+        said.append(_("It also disappears from the calendars of its guests: %s.") % _listed(guests))
+        if _tells_guests(link, activity=activity, profile=profile, now=now):
+            said.append(_("Google tells them by mail that it is canceled."))
+        else:
+            said.append(_("Google sends them no mail."))
+    said.append(_("The activity stays here as it is. Should it qualify again, it is sent as a new event."))
+    return said
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - NAMES_LISTED
+    return ", ".join(names[:NAMES_LISTED]) + (_(" and %d more") % more if more > 0 else "")
+
+
 def remove_from_google(*, activity: Activity, profile: Profile, now: datetime) -> None:
     """
     Delete the event of a frozen activity. The activity stays as it is, and is sent anew should it qualify again.
@@ -51,28 +82,38 @@ def remove_from_google(*, activity: Activity, profile: Profile, now: datetime) -
     :raises UnableToRemove: if the activity is not frozen, the event is not ours to delete, or Google does not do it.
     """
     activity = explain.whole_of(activity)
-    found = explain.explain(activity=activity, profile=profile, now=now)
-    if found.state != "frozen" or found.link is None:
-        raise UnableToRemove(_("Only an activity that is frozen can be removed from Google alone."))
-    if reason := why_not(found.link):
-        raise UnableToRemove(reason)
-    calendar = found.link.calendar
+    frozen = _frozen_link(activity, profile=profile, now=now)
+    calendar = frozen.calendar
     key = SyncedCalendar.objects.claim(calendar_id=calendar.pk, now=now)
     if key is None:
         raise UnableToRemove(_("A session is running. Try again when it has finished."))
     try:
-        _delete(EventLink.objects.get(pk=found.link.pk), activity=activity, profile=profile, now=now)
+        _delete(EventLink.objects.get(pk=frozen.pk), activity=activity, profile=profile, now=now)
     except (errors.GoogleError, EventLink.DoesNotExist, UnableToDecrypt) as error:
-        logger.info("Link %s could not be removed from Google: %s", found.link.pk, type(error).__name__)
+        logger.info("Link %s could not be removed from Google: %s", frozen.pk, type(error).__name__)
         step = _("Synchronize, and try again.")
         raise UnableToRemove(f"{error} {step}" if isinstance(error, errors.GoogleError) else step) from error
     finally:
         SyncedCalendar.objects.release(calendar_id=calendar.pk, key=key)
 
 
-def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datetime) -> None:
+def _frozen_link(activity: Activity, *, profile: Profile, now: datetime) -> EventLink:
+    """:raises UnableToRemove: if the activity is not frozen, or the event is not ours to delete."""
+    found = explain.explain(activity=activity, profile=profile, now=now)
+    if found.state != "frozen" or found.link is None:
+        raise UnableToRemove(_("Only an activity that is frozen can be removed from Google alone."))
+    if reason := why_not(found.link):
+        raise UnableToRemove(reason)
+    return found.link
+
+
+def _tells_guests(link: EventLink, *, activity: Activity, profile: Profile, now: datetime) -> bool:
     settings = SyncSettings.objects.get(profile=profile)
-    tells = settings.tell_guests and facts_in(link).has_other_guests and store.ends(activity) > now  # R17
+    return settings.tell_guests and facts_in(link).has_other_guests and store.ends(activity) > now  # R17
+
+
+def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datetime) -> None:
+    tells = _tells_guests(link, activity=activity, profile=profile, now=now)
     calendar = link.calendar
     gateway = CalendarGateway(account=calendar.account, calendar_id=link.google_calendar_id, patience=SHORT_PATIENCE)
     # Let go of it first: should this end half-way, the next session takes the deletion for nobody's, or finds the

@@ -11,9 +11,12 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from sync.models import EventLink, SyncedCalendar, SyncSession
+from sync import declines, store
+from sync.core import mapping
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 
 STOPPED = "The program was stopped during this session. The next one completes what was left undone."
+KEPT = "This session would have removed {count} {items}. It stopped before them, and you kept them."
 QUEUED_TOO_LONG = timedelta(seconds=90)  # The message that should have started it is lost: send another one.
 PAUSES = (1, 2, 4, 8, 16, 32)  # Seconds before each further pass of a session that Google kept waiting (R20).
 LONGEST_PAUSE = 60  # Seconds. Who is asked to wait longer leaves the rest to the next session.
@@ -145,6 +148,8 @@ def keep(*, session: SyncSession) -> int:
         if link.event.get("status") == "cancelled":
             link.state = EventLink.State.DETACHED
             link.base_here = {**(link.base_here or {}), EventLink.KEPT: True}
+            if mapping.facts_of(link.event).is_own or not store.other_copies_live(link):
+                declines.take_back_all(link, event=link.event)
             if link.activity and link.activity.is_series:
                 # What was particular about an occurrence went with all of it.
                 shown = EventLink.objects.filter(calendar=link.calendar, series=link.activity.series_id)
@@ -153,4 +158,13 @@ def keep(*, session: SyncSession) -> int:
             link.base_here = {**(link.base_here or {}), "presence": _presence(link)}
         link.is_marked = False
         link.save(update_fields=["state", "base_here", "is_marked"])
+    _say_what_was_kept(session, count=len(waiting))
     return len(waiting)
+
+
+def _say_what_was_kept(session: SyncSession, *, count: int) -> None:
+    """The session waits for nobody any more: it ends as it would have without what it stopped before."""
+    has_problems = session.outcomes.filter(action=SyncOutcome.Action.PARKED).exists()
+    session.status = SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
+    session.error, session.rule = KEPT.format(count=count, items="item" if count == 1 else "items"), "R14"
+    session.save(update_fields=["status", "error", "rule"])

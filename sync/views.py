@@ -15,7 +15,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.http import UserRequest
@@ -37,7 +37,12 @@ SESSIONS_A_PAGE = 20
 OUTCOMES_A_PAGE = 50
 PROBLEMS_IN_A_LIST = 3  # Of one session; the rest stand on its own page.
 LATEST_SESSIONS = 5  # On the set-up page.
-NO_CHANGES = (SyncOutcome.Action.FROZEN, SyncOutcome.Action.REPLACED, SyncOutcome.Action.PARKED)
+NO_CHANGES = (
+    SyncOutcome.Action.FROZEN,
+    SyncOutcome.Action.RESUMED,
+    SyncOutcome.Action.REPLACED,
+    SyncOutcome.Action.PARKED,
+)
 STOP_POLLING = 286  # htmx asks no more after an answer with this status.
 
 
@@ -125,7 +130,7 @@ def synchronize_now(request: UserRequest) -> HttpResponse:
     if account.status != ExternalAccount.Status.CONNECTED:
         return _go(request, "sync:set-up", _("Google needs reconnecting before you can synchronize."))
     if account.paused:
-        return _go(request, "sync:set-up", _("An administrator has paused the synchronization of your account."))
+        return _go(request, "sync:set-up", explain.PAUSED)
 
     calendar, _made = SyncedCalendar.objects.get_or_create(account=account)
     found = runs.request(calendar=calendar, trigger=SyncSession.Trigger.MANUAL, now=timezone.now())
@@ -214,12 +219,16 @@ def dismiss(request: UserRequest, outcome_id: int) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def remove_from_google(request: UserRequest, activity_id: int) -> HttpResponse:
-    """Delete the event of a frozen activity, which itself stays (R4)."""
+    """Ask whether to delete the event of a frozen activity, or do it; the activity itself stays (R4)."""
     profile = request.user.profile
     activity = get_object_or_404(Activity.objects.visible_to(profile), pk=activity_id)
     try:
+        if request.method != "POST":
+            consequences = removal.consequences(activity=activity, profile=profile, now=timezone.now())
+            context = {"activity": activity, "consequences": consequences}
+            return render(request, "sync/remove_from_google.html", context)
         removal.remove_from_google(activity=activity, profile=profile, now=timezone.now())
     except removal.UnableToRemove as error:
         messages.error(request, str(error))
@@ -330,7 +339,7 @@ def _totals(planned: list[planning.PlannedAction]) -> list[dict[str, str]]:
 
 
 def _moves(action: planning.PlannedAction) -> bool:
-    return action.action not in (SyncOutcome.Action.FROZEN, SyncOutcome.Action.PARKED)
+    return action.action not in (SyncOutcome.Action.FROZEN, SyncOutcome.Action.RESUMED, SyncOutcome.Action.PARKED)
 
 
 def _visible(profile: Profile, ids: list[int | None]) -> dict[int, Activity]:

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Profile
+from activities import text
 from activities.models import Participant
 from activities.recurrence import Pattern, in_words
 from sync.core.snapshot import Days, Repeating, load_when
@@ -76,6 +77,7 @@ LOOKS_OF_ACTIONS: dict[str, Look] = {
     Action.ANSWERED: Look("person", "final", gettext_lazy("Your answer only"), gettext_lazy("Your answer only")),
     Action.TAKEN_OVER: Look("person", "open", gettext_lazy("Change Organizer"), gettext_lazy("Organizer changed")),
     Action.FROZEN: Look("frozen", "late", gettext_lazy("Leave frozen"), gettext_lazy("Left frozen")),
+    Action.RESUMED: Look("sync", "good", gettext_lazy("Resume"), gettext_lazy("Resumed")),
     Action.REPLACED: Look(
         "swap", "late", gettext_lazy("Settle: changed on both sides"), gettext_lazy("Changed on both sides")
     ),
@@ -180,6 +182,8 @@ def value(field: str, of: Any) -> str:
         return str(Participant.Response(of).label)
     if field == "status" and of in STATUSES:
         return str(STATUSES[of])
+    if field == "notes" and isinstance(of, str):
+        return _plain(text.to_edit(of))
     if field == "reminder" and isinstance(of, int):
         return _("%d minutes before") % of
     return _plain(of)
@@ -192,8 +196,8 @@ def _plain(of: Any) -> str:
         return _when(of)
     if isinstance(of, list):
         return ", ".join(_plain(entry) for entry in of) or _("none")
-    text = "" if of is None else str(of).strip()
-    return (text if len(text) <= LONGEST_VALUE else text[: LONGEST_VALUE - 1] + "…") or _("none")
+    said = "" if of is None else str(of).strip()
+    return (said if len(said) <= LONGEST_VALUE else said[: LONGEST_VALUE - 1] + "…") or _("none")
 
 
 def _people(ids: list[Any]) -> str:

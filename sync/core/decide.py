@@ -79,6 +79,11 @@ class Standing:
     owed_when: When | None = None  # Of a series whose times may not be sent: up to the part that went out (R15).
     answer: Answer = field(default_factory=Answer)
 
+    @property
+    def is_gone_for_all(self) -> bool:
+        """Whether a cancellation means the meeting, and not one guest's copy of it (R14)."""
+        return self.is_own_copy or not self.other_copies_live
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -283,7 +288,7 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
         return [Detach("R14", "It is gone on both sides.")]
     if standing.is_kept and not standing.is_organizer:
         return [Detach("R14", "Canceled in Google; its Organizer kept the activity.")]
-    if standing.other_copies_live and not standing.is_own_copy:
+    if not standing.is_gone_for_all:
         declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
         has_answer = standing.answer.here not in (None, "declined")
         return [*([declined] if has_answer else []), Detach("R14", "The event is gone from your calendar.")]

@@ -359,9 +359,9 @@ def other_guests(event: Mapping[str, Any], *, profiles: Mapping[str, int]) -> li
 
 
 def cleaned(value: Any) -> Any:
-    """Return JSON without the character U+0000, which no database keeps in a text."""
+    """Return JSON without what no database keeps in a text: U+0000, and halves of surrogate pairs, which become "?"."""
     if isinstance(value, str):
-        return value.replace("\x00", "")
+        return value.replace("\x00", "").encode(errors="replace").decode()
     if isinstance(value, list):
         return [cleaned(item) for item in value]
     if isinstance(value, dict):
@@ -413,9 +413,12 @@ def _join_link(event: Mapping[str, Any]) -> str:
 
 def _original_start(event: Mapping[str, Any]) -> datetime | None:
     original = _dict(event.get("originalStartTime"))
-    if original.get("date"):
+    if not original.get("date"):
+        return _moment_or_none(original.get("dateTime"))
+    try:
         return datetime.combine(date.fromisoformat(original["date"]), datetime.min.time(), tzinfo=UTC)
-    return _moment_or_none(original.get("dateTime"))
+    except (TypeError, ValueError):
+        return None  # Of a day that no calendar has nothing can be said.
 
 
 def _moment(text: str, zone: str) -> datetime:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from sync.core import decide as core
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.mail import Write
+from sync.core.snapshot import Repeating, When
 from sync.google import errors
 from sync.google.gateway import Call
 from sync.items.inserts import own_answer
@@ -21,6 +23,7 @@ from sync.items.outcomes import (
     name_after,
     note_here,
     note_in_google,
+    note_resumed,
     replaced_in_google,
     take_out_of_journal,
     values_of,
@@ -59,11 +62,18 @@ def apply(run: Run, pair: Pair, actions: Iterable[core.Action]) -> Step:
     if pair.is_base_renewed:  # Before anything else is sent, about which this would be forgotten.
         pair.link.save(update_fields=["state", "base_here", "base_google"])
     ahead = replaced_in_google(actions)
-    outcomes = journal_ahead(run, pair, ahead, item=name_after(pair, actions))
-    try:
+    with _journaled_ahead(run, pair, ahead, item=name_after(pair, actions)):
         return (yield from _do(run, pair, actions, [action for action in actions if action not in ahead]))
+
+
+@contextmanager
+def _journaled_ahead(run: Run, pair: Pair, given_way: list[core.Action], *, item: str) -> Iterator[None]:
+    """Keep in the journal what the write inside lets give way, unless Google refuses it."""
+    outcomes = journal_ahead(run, pair, given_way, item=item)
+    try:
+        yield
     except (errors.EventChangedMeanwhile, errors.EventGone, errors.EventRefused):
-        take_out_of_journal(run, outcomes)  # Google has refused our value: it holds what it held.
+        take_out_of_journal(run, outcomes)  # Google holds what it held.
         store.forget_what_was_sent(pair.link)
         raise
 
@@ -85,8 +95,12 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
     for action in actions:
         match action:
             case core.Reread():
-                writing.relink(run, pair, (yield from _event_now(pair)))
-                repeating.mark_what_deviates(run, pair.activity)
+                event_now = yield from _event_now(pair)
+                with run.transaction():
+                    writing.relink(run, pair, event_now)
+                    repeating.mark_what_deviates(run, pair.activity)
+                    if pair.standing.is_frozen and event_now and event_now.get("status") != "cancelled":
+                        note_resumed(run, pair, action)
                 return False
             case core.BringBackInGoogle():
                 yield from _bring_back_in_google(run, pair, actions)
@@ -95,8 +109,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
                 settle |= {"state": EventLink.State.FROZEN, "reason": (action.rule, action.reason)}
             case core.UpdateInGoogle():
                 if "when" in action.patch and pair.activity.is_series:
-                    repeating.cancel_left_out(run, pair.activity, google=pair.google.now.when)
-                    repeating.journal_before_they_go(run, pair.link, pair.activity)
+                    _prepare_for_other_times(run, pair, action.patch["when"])
                 event = yield from _update_in_google(run, pair, event, action.patch, to_here=_patch_here(actions))
                 run.overtaken.update(repeating.exceptions_of(run, pair.activity))
                 noted.append(("updated", action, values_of(pair, action.patch)))
@@ -114,7 +127,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
             case core.AnswerHere():
                 settle["response"] = action.response
             case core.CancelHere():
-                settle |= {"status": Activity.Status.CANCELED, "takes_back_declines": True}
+                settle["status"] = Activity.Status.CANCELED
             case core.BringBackHere():
                 settle["revive"] = True
             case core.Detach():
@@ -134,6 +147,15 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
             store.observe_event(run, pair.link, event)
         raise
     return not settle.get("revive")
+
+
+def _prepare_for_other_times(run: Run, pair: Pair, sent: When) -> None:
+    """Keep what Google forgets about occurrences when their series takes place at other times, whoever dies over it."""
+    google = pair.google.now.when
+    repeating.cancel_left_out(run, pair.activity, google=google)
+    if isinstance(google, Repeating) and isinstance(sent, Repeating):
+        writing.take_along_what_moves(run, pair.link, pair.activity, google=google, sent=sent)
+    repeating.journal_before_they_go(run, pair.link, pair.activity)
 
 
 def _patch(pair: Pair, event: Mapping[str, Any], body: dict[str, Any], *, send_updates: str) -> Call:
@@ -174,9 +196,10 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
         others = mapping.facts_of(known).has_other_guests
         # To its guests it is as if it were added.
         send_updates = mailing.send_updates(run, pair.link, pair.activity, Write.INSERT, has_other_guests=others)
-        event = yield _patch(pair, event, body, send_updates=send_updates)
+        given_way: list[core.Action] = [action for action in actions if isinstance(action, core.GaveWay)]
+        with _journaled_ahead(run, pair, given_way, item=pair.activity.subject):
+            event = yield _patch(pair, event, body, send_updates=send_updates)
         with run.transaction():
-            journal(run, pair, actions, item=pair.activity.subject)
             writing.relink(run, pair, event)
             reasons = [action for action in actions if isinstance(action, core.BringBackInGoogle)]
             note_in_google(run, pair, [("added", reasons[0], {})], item=pair.activity.subject)

@@ -16,7 +16,7 @@ from sync.items.applying import apply, look_at_its_series
 from sync.items.inserts import insert
 from sync.lanes import Conversation, Step
 from sync.models import EventLink
-from sync.run import ChangedHere, Run, facts_in
+from sync.run import ChangedHere, LookLater, Run, facts_in
 from sync.store import Pair
 
 LOOKS = 4  # How often one item is looked at in a session before it waits for the next one (R12).
@@ -37,7 +37,26 @@ def bring_together(run: Run, link_id: int) -> Conversation:
         except ChangedHere:
             continue
         except (errors.EventChangedMeanwhile, errors.EventGone):
+            if link.activity and link.activity.is_series and repeating.is_time_on_its_way(link):
+                _read_on(run)  # It may be that somebody changed one occurrence, which our write would make it forget.
             yield from _look_afresh(run, link)
+
+
+def _read_on(run: Run) -> None:
+    """
+    Read what Google lists since this session has read it.
+
+    :raises LookLater: if that takes a complete read, with which the next session begins.
+    """
+    calendar = run.calendar
+    try:
+        while True:
+            page = run.gateway.list_events(sync_token=calendar.sync_token, page_token=calendar.page_token)
+            store.observe_page(run, page)
+            if not calendar.page_token:
+                return
+    except errors.SyncTokenRefused as error:
+        raise LookLater from error
 
 
 def _look_afresh(run: Run, link: EventLink) -> Conversation:

@@ -64,6 +64,8 @@ def journal_ahead(run: Run, pair: Pair, given_way: list[core.Action], *, item: s
         return []
     with run.transaction():
         kept = SyncOutcome.objects.filter(link=pair.link, action=SyncOutcome.Action.REPLACED, is_resolved=False)
+        if pair.link.settled_at:  # What is older was settled, so this is about another change.
+            kept = kept.filter(at__gt=pair.link.settled_at)
         known = list(kept.values_list("field", "here", "google"))
         noted = len(run.outcomes)
         journal(run, pair, [action for action in given_way if _as_kept(action) not in known], item=item)
@@ -118,6 +120,13 @@ def note_here(run: Run, pair: Pair, actions: list[core.Action]) -> None:
         else:
             continue
         run.note(verb, rule=action.rule, reason=action.reason, item=item, link=pair.link, **values)
+
+
+def note_resumed(run: Run, pair: Pair, action: core.Action) -> None:
+    """Note that what was frozen flows again; what that changes on either side is noted by itself (R4)."""
+    run.note(
+        SyncOutcome.Action.RESUMED, rule=action.rule, reason=action.reason, item=pair.activity.subject, link=pair.link
+    )
 
 
 def values_of(pair: Pair, patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sync.repeating.belonging import (
     link_of_head,
     link_of_series,
     waits_for_its_series,
+    was_deleted_by_itself,
 )
 from sync.repeating.coming_in import lay_out_imported, lay_out_joined, put_rule, renew
 from sync.repeating.exceptions import (
@@ -34,6 +35,7 @@ from sync.repeating.exceptions import (
     look_at_exceptions,
     mark_all_that_deviates,
     mark_what_deviates,
+    occurrence_at,
     place_exception,
     return_to_series,
 )
@@ -81,6 +83,7 @@ __all__ = [
     "look_at_exceptions",
     "mark_all_that_deviates",
     "mark_what_deviates",
+    "occurrence_at",
     "parts_in_google",
     "place_exception",
     "put_rule",
@@ -89,4 +92,5 @@ __all__ = [
     "root_of",
     "split_from",
     "waits_for_its_series",
+    "was_deleted_by_itself",
 ]

@@ -110,6 +110,18 @@ def is_stale(run: Run, link: EventLink) -> bool:
     return has_gone_with_its_day or not _takes_place(run, whole, occurrence.original_start)
 
 
+def was_deleted_by_itself(run: Run, link: EventLink, whole: EventLink) -> bool:
+    """
+    Whether somebody deleted this occurrence in Google (R14).
+
+    One that Google says nothing about, or nothing but its id, went with its day; so did one that its rule has no more.
+    """
+    facts = facts_in(link)
+    original = facts.original_start
+    is_said = bool(link.etag) and mapping.WENT_WITH_ITS_DAY not in link.event
+    return facts.is_cancelled and is_said and original is not None and _takes_place(run, whole, original)
+
+
 def _takes_place(run: Run, whole: EventLink, original: datetime) -> bool:
     """Whether Google's rule still has an occurrence there; one that went with its day was cancelled by nobody (R15)."""
     if facts_in(whole).is_cancelled:

@@ -8,6 +8,7 @@ from datetime import datetime
 from activities import series
 from activities.models import Activity, Series
 from sync import marks, store
+from sync.core import mapping
 from sync.core.snapshot import Days, Repeating
 from sync.models import EventLink
 from sync.repeating.exceptions import look_at_exceptions
@@ -70,7 +71,7 @@ def _left_out(run: Run, link: EventLink) -> list[datetime]:
     """Return the original starts that Google's series leaves out: cancelled before they came here."""
     gone = EventLink.objects.filter(
         calendar=run.calendar, event__recurringEventId=link.event_id, event__status="cancelled", activity=None
-    )
+    ).exclude(event__has_key=mapping.WENT_WITH_ITS_DAY)
     originals = (facts_in(exception).original_start for exception in gone)
     return [original for original in originals if original]
 

@@ -10,13 +10,14 @@ from django.db.models import F
 
 from accounts.models import profiles_by_email
 from activities import recurrence, series
-from activities.models import Activity
+from activities.models import Activity, FieldChange
 from sync import marks, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
 from sync.core.snapshot import Days, Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
+from sync.repeating.belonging import was_deleted_by_itself
 from sync.run import Run, facts_in
 
 AS_OF_SERIES = "as_of_series"  # In the base: the etag under which an occurrence was read that is no exception yet.
@@ -39,10 +40,13 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
     if occurrence is None and whole.state == EventLink.State.FROZEN:
         _unmark(link)  # What Google did to its series is not here yet: it has its turn when that flows again (R4).
         return True
+    if occurrence is None and _waits_for_the_new_time(run, head, whole, original):
+        return True  # Before its series is moved in Google, what was done to it there comes along.
     if occurrence is None:
         with run.transaction():
             _journal_what_is_dropped(run, link, whole, head)
-            if facts.is_cancelled and head.organizer_id == run.me.pk and head.series:
+            is_left_out = was_deleted_by_itself(run, link, whole) and head.organizer_id == run.me.pk
+            if is_left_out and head.series:
                 series.skip(head.series, originals=[original])
             EventLink.objects.filter(pk=link.pk).update(series=head.series)
             _unmark(link)
@@ -51,6 +55,12 @@ def place_exception(run: Run, link: EventLink, whole: EventLink) -> bool:
         EventLink.objects.filter(calendar=run.calendar, activity=occurrence).exclude(pk=link.pk).delete()
         _link(link, occurrence, whole)
     return False
+
+
+def _waits_for_the_new_time(run: Run, head: Activity, whole: EventLink, original: datetime) -> bool:
+    """Whether an occurrence is to be told by another original start, once the time given to its series is sent."""
+    is_ours = head.organizer_id == run.me.pk and is_time_on_its_way(whole)
+    return is_ours and not recurrence.happens_at(series.pattern_of(head), original)
 
 
 def journal_before_they_go(run: Run, whole: EventLink, head: Activity) -> None:
@@ -62,7 +72,9 @@ def journal_before_they_go(run: Run, whole: EventLink, head: Activity) -> None:
     for link in shown.exclude(event__status="cancelled"):
         original = facts_in(link).original_start
         if original is not None and not recurrence.happens_at(pattern, original):
-            place_exception(run, link, whole)
+            with run.transaction():
+                _journal_what_is_dropped(run, link, whole, head)
+                _unmark(link)
 
 
 def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: Activity) -> None:
@@ -106,6 +118,16 @@ def _lay_out_one(run: Run, head: Activity, link: EventLink, original: datetime) 
     with run.transaction():
         made = series.lay_out_these(head.series, originals=[original], now=run.now)
     return made[0] if made else None
+
+
+def occurrence_at(run: Run, head: Activity, original: datetime, *, is_made: bool) -> Activity | None:
+    """Return an occurrence by its original start; with `is_made` one that is not laid out is made, wherever it lies."""
+    assert head.series is not None
+    found = Activity.every.filter(series=head.series, original_start=original, is_series=False).first()
+    if found is None and is_made:
+        series.lay_out_these(head.series, originals=[original], now=run.now)
+        found = Activity.every.filter(series=head.series, original_start=original, is_series=False).first()
+    return found
 
 
 def deviates(run: Run, occurrence: Activity, whole: EventLink) -> bool:
@@ -235,9 +257,21 @@ def cancel_left_out(run: Run, head: Activity, *, google: When | None = None) -> 
     if not left_out:
         return
     with run.transaction():
-        made = [row.pk for row in series.lay_out_these(head.series, originals=left_out, now=run.now)]
-        Activity.every.filter(pk__in=made).update(status=Activity.Status.CANCELED)
-        marks.mark_activities(calendar=run.calendar, activities=made)
+        made = series.lay_out_these(head.series, originals=left_out, now=run.now)
+        ids = [row.pk for row in made]
+        Activity.every.filter(pk__in=ids).update(status=Activity.Status.CANCELED)
+        FieldChange.objects.bulk_create(
+            FieldChange(
+                activity=row,
+                field="status",
+                before=row.status,
+                after=Activity.Status.CANCELED,
+                origin="google",
+                at=run.now,
+            )
+            for row in made
+        )
+        marks.mark_activities(calendar=run.calendar, activities=ids)
 
 
 def extend_horizon(*, now: datetime) -> int:

@@ -13,6 +13,7 @@ from sync.splitting.here import (
     look_at_the_whole,
     moved_with_the_whole,
     pairs_along,
+    pairs_that_move,
     parts_along,
     waits_for_its_part,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "look_at_the_whole",
     "moved_with_the_whole",
     "pairs_along",
+    "pairs_that_move",
     "parts_along",
     "take_over_people",
     "until_next_part",

@@ -76,9 +76,7 @@ def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
 
     What was changed here about all of them is no change of one. What both sides had agreed on about one stays so.
     """
-    head = store.load_activity(part.head.pk)
-    addresses = store.addresses_of(person.profile_id for person in head.participants.all())
-    here = store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
+    here = _snapshot_of(part.head)
     found = EventLink.objects.filter(
         calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN, is_marked=True
     )
@@ -92,6 +90,48 @@ def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
                 yield store.load_pair(run, link)
             except mapping.UnreadableEvent:
                 continue
+
+
+def pairs_that_move(
+    run: Run, head: Activity, whole: EventLink, *, google: Repeating, sent: Repeating
+) -> Iterator[Pair]:
+    """
+    Yield what somebody did in Google to occurrences that our write makes it forget, with what they are here now.
+
+    `google` is when the series takes place there until then, `sent` when it does from then on.
+    """
+    before, now, after = store.pattern_of(google), series.pattern_of(head), store.pattern_of(sent)
+    found = EventLink.objects.filter(
+        calendar=run.calendar,
+        event__recurringEventId=whole.event_id,
+        state__in=[EventLink.State.SEEN, EventLink.State.LINKED],
+        is_marked=True,
+    )
+    for link in found.select_related("activity__series").order_by("id"):
+        facts = mapping.facts_of(link.event)
+        original = facts.original_start
+        if original is None or recurrence.happens_at(after, original):
+            continue
+        if facts.is_cancelled and not repeating.was_deleted_by_itself(run, link, whole):
+            continue
+        occurrence = link.activity
+        if occurrence is None and (at := recurrence.start_once_moved(original, old=before, new=now)):
+            occurrence = repeating.occurrence_at(run, head, at, is_made=facts.is_cancelled)
+        if occurrence is None or occurrence.series is None or occurrence.original_start is None:
+            continue
+        of_series = at_occurrence(_snapshot_of(occurrence.series.head), occurrence.original_start)
+        _with_bases(link, occurrence, whole, original=original, of_part=of_series)
+        try:
+            yield store.load_pair(run, link)
+        except mapping.UnreadableEvent:
+            continue
+
+
+def _snapshot_of(head: Activity) -> Snapshot:
+    """Return what a series says here, read anew."""
+    head = store.load_activity(head.pk)
+    addresses = store.addresses_of(person.profile_id for person in head.participants.all())
+    return store.snapshot_here(head, addresses=addresses, organizer=head.organizer_id)
 
 
 def _with_bases(

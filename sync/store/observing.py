@@ -88,9 +88,10 @@ def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
 def _see(run: Run, link: EventLink, event: dict[str, Any]) -> None:
     """Let a link hold this version of its event, and mark it."""
     if event.get("status") == "cancelled":
-        if link.event.get("recurringEventId") and "recurringEventId" not in event:
+        known = {name: value for name, value in link.event.items() if name != mapping.WENT_WITH_ITS_DAY}
+        if known.get("recurringEventId") and "recurringEventId" not in event:
             event = {**event, mapping.WENT_WITH_ITS_DAY: True}
-        event = {**link.event, **event}  # A deleted event says little more than its id; whose copy it was is known.
+        event = {**known, **event}  # A deleted event says little more than its id; whose copy it was is known.
     if link.event:
         at = event.get("updated") or run.now.isoformat()
         stamps = dict.fromkeys(mapping.changed_fields(link.event, event), at)

@@ -216,9 +216,17 @@ def _foreign(
     if last_change(changes, "people") is None:  # Somebody got an address, or lost it: nobody changed the participants.
         foreign.discard("people")
     is_of_note = here.presence is not Presence.PRESENT or here.presence is not agreed  # Gone, or set back.
-    if is_of_note and not _is_by(organizer, last_change(changes, "status", "deleted", "restored")):
+    last = last_change(changes, "status", "deleted", "restored")
+    if is_of_note and not (_is_by(organizer, last) or _is_cancellation_from_google(last, here)):
         foreign.add("status")
     return frozenset(foreign)
+
+
+def _is_cancellation_from_google(change: FieldChange | None, here: Half) -> bool:
+    """Whether an activity is Canceled because it was in Google: nobody else's word, by whatever link it came (R14)."""
+    if change is None or change.origin != FieldChange.Origin.GOOGLE:
+        return False
+    return here.presence is Presence.CANCELED and change.after == Activity.Status.CANCELED
 
 
 def _is_from_google(change: FieldChange, here: Half) -> bool:
@@ -278,8 +286,16 @@ def _has_organizer_kept(activity: Activity, facts: EventFacts) -> bool:
     mine = Q(activity=activity)
     if activity.original_start:
         mine |= Q(activity__series=activity.series_id, activity__is_series=True)
-    kept = EventLink.objects.filter(mine, **{f"base_here__{EventLink.KEPT}": True}, state=EventLink.State.DETACHED)
-    return kept.filter(calendar__account__profile=activity.organizer_id).exists()
+    gone = EventLink.objects.filter(mine, state=EventLink.State.DETACHED).select_related("activity")
+    return any(map(_is_kept, gone.filter(calendar__account__profile=activity.organizer_id)))
+
+
+def _is_kept(link: EventLink) -> bool:
+    """Whether somebody kept the activity whose event is gone, or has set it back since both sides agreed on that."""
+    base = link.base_here or {}
+    was_gone = base.get("presence", Presence.PRESENT) != Presence.PRESENT
+    is_here = link.activity is not None and presence_here(link.activity) is Presence.PRESENT
+    return bool(base.get(EventLink.KEPT)) or (was_gone and is_here)
 
 
 def other_copies_live(link: EventLink) -> bool:

@@ -54,7 +54,7 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
         "question": QUESTIONS.get(explanation.state, _("Why is this not in Google?")),
         "google_address": explanation.html_link if explanation.html_link.startswith(("https://", "http://")) else "",
         "can_be_removed": explanation.state == "frozen" and removal.why_not(explanation.link) is None,
-        "can_synchronize": explanation.state in CAN_SYNCHRONIZE,
+        "can_synchronize": explanation.state in CAN_SYNCHRONIZE and not explanation.is_paused,
         "now": now,
         "request": context["request"],
         "csrf_token": context.get("csrf_token"),
@@ -118,6 +118,15 @@ def sync_status(profile: Profile, *, replaces: bool = False) -> dict[str, Any]:
 def moment(at: datetime | None, now: datetime | None = None) -> str:
     """Write a time as people say it: “Today, 10:35”."""
     return words.moment(at, now=now or timezone.now())
+
+
+@register.filter
+def takes_place(activity: Activity, now: datetime) -> str:
+    """Write when an activity begins as people say it: “Today, 10:35”; of an all-day one its day."""
+    if activity.all_day and activity.start_date:
+        words_of_day = words.day(activity.start_date, today=timezone.localdate(now))
+        return _("%(day)s, all day") % {"day": words_of_day}
+    return words.moment(activity.start, now=now)
 
 
 @register.filter

@@ -1,4 +1,4 @@
-"""What was divided off a series here takes part in what Google did to the whole meanwhile (R15)."""
+"""What was divided off a series here, or moved, takes part in what Google did to it meanwhile (R15)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from django.utils import timezone
 
 from activities.models import Activity, FieldChange
-from sync import repeating, splitting, store
+from sync import marks, repeating, splitting, store
 from sync.core import snapshot as snapshots
 from sync.core.decide import (
     Action,
@@ -20,6 +20,7 @@ from sync.core.decide import (
     UpdateHere,
     decide,
 )
+from sync.core.snapshot import Repeating
 from sync.models import EventLink, SyncOutcome
 from sync.run import Run
 from sync.store import Pair
@@ -52,6 +53,21 @@ def take_along(run: Run, *, activity_id: int) -> None:
     for part in parts:
         assert whole is not None
         _move_along(run, part.head.pk, whole)
+
+
+def take_along_what_moves(run: Run, whole: EventLink, head: Activity, *, google: Repeating, sent: Repeating) -> None:
+    """
+    Let occurrences be what somebody made of them in Google, before we move their series there: Google forgets it then.
+
+    In Google they get it anew: each is looked at once the series is there.
+    """
+    with run.transaction():
+        for pair in splitting.pairs_that_move(run, head, whole, google=google, sent=sent):
+            _take_exception_along(run, pair)
+            if EventLink.objects.filter(pk=pair.link.pk, state=EventLink.State.SEEN).exists():
+                marks.mark_activities(calendar=run.calendar, activities=[pair.activity.pk])
+            else:
+                marks.mark_links(EventLink.objects.filter(pk=pair.link.pk))
 
 
 def _move_along(run: Run, activity_id: int, whole: EventLink) -> None:
@@ -113,6 +129,14 @@ def _apply_along(run: Run, pair: Pair, actions: Iterable[Action]) -> None:
                 )
             case CancelHere():
                 write_status(run, occurrence, Activity.Status.CANCELED, revive=False)
+                run.count("removed", SyncOutcome.Direction.HERE)
+                run.note(
+                    SyncOutcome.Action.REMOVED,
+                    rule=action.rule,
+                    reason=action.reason,
+                    item=occurrence.subject,
+                    activity_id=occurrence.pk,
+                )
             case BringBackHere():
                 write_status(run, occurrence, "", revive=True)
             case GaveWay():

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import profiles_by_email
 from activities.models import Activity, Participant
-from sync import repeating, store
+from sync import declines, repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import (
@@ -49,7 +49,6 @@ def settle_pair(
     state: str = "",
     reason: tuple[str, str] = ("", ""),
     revive: bool = False,
-    takes_back_declines: bool = False,
 ) -> None:
     """
     Apply to our rows what was decided about a pair, and let what both sides now hold be the base.
@@ -80,8 +79,8 @@ def settle_pair(
             put_facts(activity, pair.link, facts, profiles)
         if not facts.is_cancelled:
             meet(run, activity, facts)
-        if takes_back_declines:
-            _take_back_declines(activity)
+        if pair.google.presence is not Presence.PRESENT and pair.standing.is_gone_for_all:
+            declines.take_back_all(pair.link, event=event)
         if _columns(activity) != before:
             activity.save()
         google = store.snapshot_in_google(run, event, profiles, otherwise=pair.google.now)
@@ -138,7 +137,7 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
     else:
         store.observe_event(run, pair.link, event)
         if event.get("status") != "cancelled":
-            take_back_decline(pair.link)
+            declines.take_back(pair.link)
     values: dict[str, Any] = {"state": EventLink.State.LINKED, "reason": "", "rule": ""}
     is_there = event is not None and event.get("status") != "cancelled"
     if is_there and pair.standing.is_detached and pair.here.presence is Presence.PRESENT:
@@ -148,29 +147,6 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
         raise ChangedHere  # Another item of this session has let go of it.
     if pair.activity.is_series:
         repeating.look_at_exceptions(run, pair.link)
-
-
-def take_back_decline(link: EventLink) -> None:
-    """
-    Forget that a guest's answer became No because the event left their calendar (R14).
-
-    It left because the whole meeting was cancelled, or it is there again: their own answer stands.
-    """
-    base = link.base_here or {}
-    if not base.get("declined_from"):
-        return
-    profile = link.calendar.account.profile_id
-    declined = Participant.objects.filter(activity=link.activity_id, profile=profile, response="declined")
-    declined.update(response=base["declined_from"])
-    EventLink.objects.filter(pk=link.pk).update(
-        base_here={name: value for name, value in base.items() if name != "declined_from"}
-    )
-
-
-def _take_back_declines(activity: Activity) -> None:
-    gone = EventLink.objects.filter(activity=activity, state=EventLink.State.DETACHED)
-    for link in gone.select_related("calendar__account"):
-        take_back_decline(link)
 
 
 def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False) -> None:

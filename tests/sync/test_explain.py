@@ -109,6 +109,43 @@ def test_what_could_not_be_synchronized_says_so_with_the_next_step(google, annas
 
 
 @pytest.mark.rule("R5")
+@pytest.mark.rule("R7")
+@pytest.mark.parametrize("where", ["here", "in Google"])
+def test_who_was_taken_off_is_told_who_did_and_who_can_add_them_again(google, annas, activity, anna, where):
+    boris = make_user("boris").profile
+    boriss = connect(google, boris.user)
+    services.add_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+    synchronize(annas)
+    synchronize(boriss)
+    if where == "here":
+        services.remove_participant(activity=activity, profile=boris, by=anna, now=timezone.now())
+    else:
+        [event] = google.person("anna@northfold.example").events()
+        google.person("anna@northfold.example").edit(event["id"], {"attendees": []})
+    synchronize(annas)
+    synchronize(boriss)
+
+    found = said(activity, boris)
+
+    assert found.title == "Removed from Google"
+    assert "Anna has taken you off this meeting, so Google took it out of your calendar." in unmet(found)
+    assert found.next_step == "Ask Anna to add you again. The invitation then comes with your next synchronization."
+
+
+@pytest.mark.rule("R20")
+def test_a_paused_account_says_that_nothing_flows_and_whom_to_ask(google, annas, activity, anna):
+    synchronize(annas)
+    annas.account.paused = True
+    annas.account.save()
+    services.edit(activity=activity, by=anna, now=timezone.now(), subject="Changed")
+
+    found = said(activity, Profile.objects.get(pk=anna.pk))
+
+    assert found.state == "in_google"
+    assert "An administrator has paused the synchronization of your account." in unmet(found)
+    assert found.next_step == "Ask an administrator to resume it; until then nothing flows, and nothing is lost."
+
+
 def test_of_what_a_colleague_organizes_the_next_step_is_theirs(annas, activity):
     boris = make_user("boris").profile
     make_calendar(boris)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
+
+import httplib2
 import pytest
+from django.utils import timezone
 
 from accounts.models import ExternalAccount
+from activities.models import Activity
+from sync import engine
 from sync.models import EventLink, SyncedCalendar
 from tests.google import connect, synchronize
-from tests.sync.helpers import (
-    change,
-    fresh,
-    tagged,
-)
+from tests.sync.helpers import TEN, assert_quiet, change, fresh, tagged
+
+ANNA = "anna@northfold.example"
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
 
@@ -134,3 +138,124 @@ def test_a_refusal_of_every_call_fails_the_session_with_the_next_step(google, an
     assert ExternalAccount.objects.get().status == "connected"
     synchronize(annas)
     assert EventLink.objects.get().activity == activity  # Nothing was lost by it.
+
+
+@pytest.fixture
+def three(google, anna, annas):
+    """Three visits on both sides, by their subjects."""
+    activities = {name: tagged(anna, name) for name in ("First", "Second", "Third")}
+    synchronize(annas)
+    return activities, {event["summary"]: event["id"] for event in google.person(ANNA).events()}
+
+
+def is_cut_off_before_absence(annas, monkeypatch):
+    """The process dies after the last page of a complete read, before it asks for what was not listed."""
+
+    def die(run):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine, "_look_for_absent", die)
+        with pytest.raises(KeyboardInterrupt):
+            synchronize(annas)
+    SyncedCalendar.objects.update(lease_by="", lease_until=None)  # Its lease has run out.
+
+
+@pytest.mark.rule("R18", "R20")
+def test_a_token_that_expires_after_a_read_that_was_cut_off_begins_another(google, anna, annas, three, monkeypatch):
+    google.expire_sync_tokens()
+    is_cut_off_before_absence(annas, monkeypatch)
+    google.expire_sync_tokens()
+    change(three[0]["First"], anna, location="Room 4")
+
+    session = synchronize(annas)
+
+    assert (session.status, session.updated_in_google) == ("succeeded", 1)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R14", "R19")
+@pytest.mark.parametrize("refusal", [{"status": 403, "reason": "forbidden"}, {"status": 400, "reason": "invalid"}])
+def test_an_absent_event_that_google_does_not_tell_about_stays(google, anna, annas, three, refusal):
+    activities, ids = three
+    google.person(ANNA).delete(ids["First"])
+    google.expire_sync_tokens()
+    google.behavior.tombstone_days = 1
+    google.clock.advance(days=2)
+    google.fail(method="GET", path=rf"/events/{ids['First']}", times=500, **refusal)
+    change(activities["Second"], anna, location="Room 4")
+
+    session = synchronize(annas)
+
+    assert (session.status, session.updated_in_google, session.removed_here) == ("with_problems", 1, 0)
+    [parked] = session.outcomes.filter(action="parked")
+    assert (parked.rule, parked.item) == ("R14", "First")
+    assert "does not tell whether it is still there" in parked.reason
+    assert fresh(activities["First"]).status == "not_started"
+    google.faults.clear()
+    google.expire_sync_tokens()
+    assert synchronize(annas).removed_here == 1  # Now Google tells: it is gone.
+
+
+@pytest.mark.rule("R19", "R20")
+def test_one_event_that_never_gets_an_answer_holds_nothing_back(google, anna, annas, three):
+    activities, ids = three
+    google.fail(status=500, reason="backendError", method="PATCH", path=ids["First"], times=10_000)
+    change(activities["First"], anna, location="Room 4")
+    google.person(ANNA).delete(ids["Second"])
+
+    session = synchronize(annas)
+
+    assert (session.status, session.removed_here) == ("with_problems", 1)
+    [parked] = session.outcomes.filter(action="parked")
+    assert (parked.rule, parked.item) == ("R19", "First")
+    google.faults.clear()
+    google.clock.advance(days=1)
+    EventLink.objects.update(retry_at=timezone.now())
+    assert synchronize(annas).updated_in_google == 1
+
+
+ODD = [
+    {"description": "half a pair: \ud800"},
+    {"summary": "nul \x00"},
+    {"originalStartTime": {"date": "0000-00-00"}, "recurringEventId": "abc"},
+    {"originalStartTime": {"date": 7}, "recurringEventId": "abc"},
+    {"originalStartTime": {"dateTime": "garbage"}, "recurringEventId": "abc"},
+    {"originalStartTime": {"dateTime": "2027-03-08T10:00:00", "timeZone": "Nowhere/None"}, "recurringEventId": "abc"},
+    {"start": {"dateTime": "0000-01-01T00:00:00Z"}},
+    {"start": {"date": "2027-02-30"}},
+    {"start": {"date": "2027-03-10"}, "end": {"date": "2027-03-08"}},
+    {"start": ["2027"], "end": "2027"},
+    {"attendees": [{"email": 7}, "nobody", {"displayName": "No address"}]},
+    {"attendees": "nobody", "organizer": "nobody", "creator": 7},
+    {"summary": ["x"], "location": {"x": 1}, "visibility": "odd", "transparency": 7, "eventType": ["odd"]},
+    {"recurrence": "RRULE:FREQ=DAILY"},
+    {"recurrence": ["RRULE:FREQ=GARBAGE", 7]},
+    {"extendedProperties": {"private": {"creatioActivity": ["x"]}, "shared": 7}},
+    {"reminders": {"useDefault": False, "overrides": [{"method": "popup"}, 7]}},
+    {"conferenceData": {"entryPoints": 7}, "hangoutLink": ["x"], "updated": 7, "iCalUID": 7},
+]
+
+
+@pytest.mark.rule("R19")
+@pytest.mark.parametrize("odd", ODD, ids=lambda odd: ",".join(odd))
+def test_an_event_that_makes_no_sense_stops_no_other(google, anna, annas, odd, monkeypatch):
+    google.person(ANNA).create_event({"summary": "Odd", **TEN})
+    google.person(ANNA).create_event({"summary": "Fine", **TEN})
+    answers = httplib2.Http.request
+
+    def odd_answers(*args, **kwargs):
+        response, content = answers(*args, **kwargs)
+        page = json.loads(content) if b"calendar#events" in content else {}
+        for event in page.get("items", []):
+            event.update(odd if event["summary"] == "Odd" else {})
+        return response, json.dumps(page).encode() if page else content
+
+    with monkeypatch.context() as patch:
+        patch.setattr(httplib2.Http, "request", odd_answers)
+        session = synchronize(annas)
+
+    assert session.status in ("succeeded", "with_problems"), session.error
+    assert Activity.objects.filter(subject="Fine").exists()
+    assert not session.outcomes.exclude(error="").exists()  # Whatever it is, it was expected.
+    assert synchronize(annas).status in ("succeeded", "with_problems")

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import ExternalAccount, Profile
 from activities import series
-from activities.models import Tag
+from activities.models import Activity, Tag
 from sync import sessions
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 from tests.factories import make_activity, make_tag, make_user
@@ -505,7 +505,22 @@ def test_keeping_them_detaches_and_asks_no_more(page, stopped):
     page.post(f"{SESSIONS}{stopped.pk}/keep/")
 
     assert EventLink.objects.get().state == EventLink.State.DETACHED
-    assert "Keep them" not in text(page.get(f"{SESSIONS}{stopped.pk}/"))
+    shown = text(page.get(f"{SESSIONS}{stopped.pk}/"))
+    assert "Keep them" not in shown
+    assert "Needs confirmation" not in shown
+    assert "This session would have removed 1 item. It stopped before them, and you kept them." in shown
+
+
+@pytest.mark.rule("R14", "R16")
+def test_removals_that_wait_are_shown_with_their_day_or_time(page, stopped):
+    activity = Activity.objects.get()
+    activity.set_days(first=date(2027, 3, 8), last=date(2027, 3, 8))
+    activity.save()
+
+    shown = text(page.get(f"{SESSIONS}{stopped.pk}/"))
+
+    assert "Mon 8 Mar 2027, all day" in shown
+    assert "00:00" not in shown.split("What it would remove")[1].split("</ul>")[0]
 
 
 @pytest.mark.rule("R14")

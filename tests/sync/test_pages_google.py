@@ -382,6 +382,19 @@ def test_a_session_says_where_a_meeting_that_is_joined_was_made(google, anna, pa
     assert ("A colleague&#x27;s synchronization has brought" in shown) == (made == "in Google")
 
 
+@pytest.mark.rule("R11", "R21")
+def test_the_journal_shows_notes_as_text(google, anna, page, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+    [event] = google.person("anna@northfold.example").events()
+    google.person("anna@northfold.example").edit(event["id"], {"description": "<p>Bring <b>slides</b></p>"})
+
+    shown = said_by(page, synchronize(calendar))
+
+    assert "Notes: none → Bring slides" in shown
+    assert Activity.objects.get(pk=activity.pk).notes == "<p>Bring <b>slides</b></p>"
+
+
 # --- Remove from Google Calendar ---------------------------------------------------------------------------------
 
 
@@ -407,6 +420,41 @@ def test_a_frozen_activity_can_be_removed_from_google_and_stays_here(google, ann
     session = synchronize(calendar)
     assert (session.status, session.removed_here) == ("succeeded", 0)
     assert Activity.objects.get().status == Activity.Status.NOT_STARTED
+
+
+@pytest.mark.rule("R4", "R17")
+@pytest.mark.parametrize(
+    ("tells", "sentence"),
+    [(True, "Google tells them by mail that it is canceled."), (False, "Google sends them no mail.")],
+)
+def test_before_an_event_is_removed_a_page_asks_and_says_what_becomes_of_it(
+    google, anna, page, calendar, frozen, tells, sentence
+):
+    link = EventLink.objects.get()
+    guests = [{"email": "maria@partner.example", "displayName": "Maria"}]
+    link.event = google.person("anna@northfold.example").edit(link.event_id, {"attendees": guests})
+    link.save()
+    anna.sync_settings.tell_guests = tells
+    anna.sync_settings.save()
+
+    shown = text(page.get(f"/activities/{frozen.pk}/remove-from-google/"))
+
+    assert "The event is deleted from the Google Calendar of anna@northfold.example." in shown
+    assert "It also disappears from the calendars of its guests: Maria." in shown
+    assert sentence in shown
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert EventLink.objects.get().state == EventLink.State.FROZEN
+
+
+@pytest.mark.rule("R4")
+def test_the_question_is_not_asked_about_what_cannot_be_removed(page, anna, calendar):
+    activity = tagged(anna)
+    synchronize(calendar)
+
+    response = page.get(f"/activities/{activity.pk}/remove-from-google/", follow=True)
+
+    assert response.redirect_chain[0][0] == f"/activities/{activity.pk}/"
+    assert "Only an activity that is frozen can be removed" in text(response)
 
 
 @pytest.mark.rule("R4", "R13")
@@ -457,7 +505,7 @@ def test_what_one_may_not_open_one_cannot_remove(page, anna):
     activity = make_activity(subject="Closed", is_private=True)
 
     assert page.post(f"/activities/{activity.pk}/remove-from-google/").status_code == 404
-    assert page.get(f"/activities/{activity.pk}/remove-from-google/").status_code == 405
+    assert page.get(f"/activities/{activity.pk}/remove-from-google/").status_code == 404
 
 
 # --- Conflicts ---------------------------------------------------------------------------------------------------

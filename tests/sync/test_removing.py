@@ -305,6 +305,112 @@ def test_what_its_organizer_keeps_is_kept_in_the_sessions_of_guests_too(google, 
 
 
 @pytest.mark.rule("R14", "R5")
+@pytest.mark.parametrize("deleted", ["in Google", "here"])
+def test_what_its_organizer_set_back_is_not_canceled_by_a_guest_who_hears_late(
+    google, anna, annas, boris, boriss, deleted
+):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    _accept(google, boris, boriss, annas)
+    if deleted == "in Google":
+        google.person("anna@northfold.example").delete(event["id"])
+    else:
+        services.set_status(activity=only_activity(), by=anna, status="canceled", now=timezone.now())
+    synchronize(annas)
+    services.set_status(activity=only_activity(), by=anna, status="not_started", now=timezone.now())
+
+    synchronize(boriss)  # Only now he hears of the cancellation.
+
+    assert only_activity().status == "not_started"
+    assert only_activity().participants.get(profile=boris).response == "accepted"
+    synchronize(annas)
+    synchronize(boriss)
+    assert only_activity().status == "not_started"
+    assert len(google.person("anna@northfold.example").events()) == 1
+    assert len(google.person("boris@northfold.example").events()) == 1
+    assert {link.state for link in EventLink.objects.all()} == {"linked"}
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize("outlives", ["completed", "canceled here as well"])
+def test_a_guest_who_hears_first_that_a_meeting_is_canceled_has_not_declined(
+    google, anna, annas, boris, boriss, outlives
+):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    _accept(google, boris, boriss, annas)
+    google.person("anna@northfold.example").delete(event["id"])
+    synchronize(boriss)  # Before Anna's session: her copy is not known to be gone.
+    status = "completed" if outlives == "completed" else "canceled"
+    services.set_status(activity=only_activity(), by=anna, status=status, result="Signed", now=timezone.now())
+
+    synchronize(annas)
+
+    assert only_activity().status == status
+    assert only_activity().participants.get(profile=boris).response == "accepted"
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14")
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_guest_who_had_declined_has_declined_whatever_becomes_of_the_meeting(
+    google, anna, annas, boris, boriss, is_known
+):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    _accept(google, boris, boriss, annas)
+    google.person("boris@northfold.example").delete(event["id"])
+    synchronize(boriss)
+    if is_known:
+        synchronize(annas)
+    services.set_status(activity=only_activity(), by=anna, status="completed", result="Signed", now=timezone.now())
+    google.person("anna@northfold.example").delete(event["id"])
+
+    synchronize(annas)
+
+    assert only_activity().participants.get(profile=boris).response == "declined"
+    assert_quiet(google, annas)
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14", "R5")
+def test_a_guest_who_hears_first_of_what_its_organizer_keeps_has_not_declined(google, anna, annas, boris, boriss):
+    from sync import sessions
+
+    ids = [invite_both(google, f"Meeting {number}")["id"] for number in range(6)]
+    synchronize(annas)
+    synchronize(boriss)
+    for activity in Activity.objects.all():
+        services.respond(activity=activity, profile=boris, response="accepted", now=timezone.now())
+    synchronize(boriss)
+    synchronize(annas)
+    for event_id in ids:
+        google.person("anna@northfold.example").delete(event_id)
+    synchronize(boriss)
+    assert set(boris.participations.values_list("response", flat=True)) == {"declined"}
+
+    assert sessions.keep(session=synchronize(annas)) == 6
+
+    assert set(boris.participations.values_list("response", flat=True)) == {"accepted"}
+    synchronize(annas)
+    synchronize(boriss)
+    assert set(boris.participations.values_list("response", flat=True)) == {"accepted"}
+    assert {activity.status for activity in Activity.objects.all()} == {"not_started"}
+
+
+def _accept(google, boris, boriss, annas):
+    services.respond(activity=only_activity(), profile=boris, response="accepted", now=timezone.now())
+    synchronize(boriss)
+    synchronize(annas)
+
+
+@pytest.mark.rule("R14", "R5")
 def test_who_only_deleted_their_own_copy_has_kept_nothing(google, anna, annas, boris, boriss):
     maria = google.add_account("maria@partner.example", name="Maria")
     guests = [{"email": "anna@northfold.example"}, {"email": "boris@northfold.example"}]

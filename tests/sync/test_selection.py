@@ -98,9 +98,11 @@ def test_what_leaves_the_selection_is_frozen_and_thaws_with_both_sides_edits(goo
     assert [outcome.action for outcome in session.outcomes.all()] == ["frozen"]
 
     services.add_tag(activity=activity, tag=sync_tag(anna), by=anna)
-    synchronize(annas)
+    thaw = synchronize(annas)
 
     assert (fresh(activity).subject, fresh(activity).location) == ("Changed here", "Changed there")
+    assert [outcome.action for outcome in thaw.outcomes.all()] == ["resumed", "updated", "updated"]
+    assert counts(thaw) == {"updated_here": 1, "updated_in_google": 1}
     assert google.person("anna@northfold.example").event(event["id"])["summary"] == "Changed here"
     assert_quiet(google, annas)
 

@@ -37,14 +37,14 @@ def choose(profile: Any, calendar_id: str) -> None:
     SyncSettings.objects.filter(profile=profile).update(calendar_id=calendar_id)
 
 
-def killed_in(monkeypatch: pytest.MonkeyPatch, calendar: SyncedCalendar, step: str) -> None:
-    """Let a session die just before this step of `writing`, and its lease run out."""
+def killed_in(monkeypatch: pytest.MonkeyPatch, calendar: SyncedCalendar, step: str, *, of: Any = writing) -> None:
+    """Let a session die just before this step, by default one of `writing`, and its lease run out."""
 
     def die(*_args: Any, **_more: Any) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(writing, step, die)
+        patch.setattr(of, step, die)
         with pytest.raises(KeyboardInterrupt):
             synchronize(calendar)
     SyncedCalendar.objects.update(lease_by="", lease_until=None)
