@@ -205,6 +205,8 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
             note_in_google(run, pair, [("added", reasons[0], {})], item=pair.activity.subject)
         return
     with run.transaction():
+        if pair.activity.is_series and isinstance(pair.google.now.when, Repeating):
+            writing.take_along_what_is_made_anew(run, pair.link, pair.activity, google=pair.google.now.when)
         journal(run, pair, actions, item=pair.activity.subject)
         writing.next_incarnation(run, pair.link)
 

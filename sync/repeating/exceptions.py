@@ -185,6 +185,20 @@ def forget_exceptions(run: Run, head: Activity) -> None:
     links.delete()
 
 
+def forget_what_was_shown(run: Run, whole: EventLink, head: Activity) -> None:
+    """
+    Forget what Google showed of occurrences of a series that it gets anew, under another id (R13).
+
+    What is none any more by the rule that was chosen here, is in the journal.
+    """
+    shown = EventLink.objects.filter(
+        calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN
+    )
+    for link in shown.filter(is_marked=True):
+        _journal_what_is_dropped(run, link, whole, head)
+    shown.delete()
+
+
 def goes_with_its_series(run: Run, link: EventLink, whole: EventLink) -> bool:
     """
     Forget an occurrence that was changed in Google, where its series was canceled or deleted here since (R14).

@@ -93,30 +93,35 @@ def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
 
 
 def pairs_that_move(
-    run: Run, head: Activity, whole: EventLink, *, google: Repeating, sent: Repeating
+    run: Run, head: Activity, whole: EventLink, *, google: Repeating, sent: Repeating | None
 ) -> Iterator[Pair]:
     """
     Yield what somebody did in Google to occurrences that our write makes it forget, with what they are here now.
 
-    `google` is when the series takes place there until then, `sent` when it does from then on.
+    `google` is when the series takes place there until then, `sent` when it does from then on; None if it is another
+    event from then on, which knows nothing of any of them, be it laid out here or not.
     """
-    before, now, after = store.pattern_of(google), series.pattern_of(head), store.pattern_of(sent)
+    before, now = store.pattern_of(google), series.pattern_of(head)
+    after = store.pattern_of(sent) if sent else None
     found = EventLink.objects.filter(
         calendar=run.calendar,
         event__recurringEventId=whole.event_id,
         state__in=[EventLink.State.SEEN, EventLink.State.LINKED],
-        is_marked=True,
     )
+    if after:
+        found = found.filter(is_marked=True)
     for link in found.select_related("activity__series").order_by("id"):
         facts = mapping.facts_of(link.event)
         original = facts.original_start
-        if original is None or recurrence.happens_at(after, original):
+        if original is None or (after and recurrence.happens_at(after, original)):
             continue
         if facts.is_cancelled and not repeating.was_deleted_by_itself(run, link, whole):
             continue
         occurrence = link.activity
-        if occurrence is None and (at := recurrence.start_once_moved(original, old=before, new=now)):
-            occurrence = repeating.occurrence_at(run, head, at, is_made=facts.is_cancelled)
+        stays = recurrence.happens_at(now, original)  # Only where it is another event that takes its place.
+        at = original if stays else recurrence.start_once_moved(original, old=before, new=now)
+        if occurrence is None and at:
+            occurrence = repeating.occurrence_at(run, head, at, is_made=facts.is_cancelled or after is None)
         if occurrence is None or occurrence.series is None or occurrence.original_start is None:
             continue
         of_series = at_occurrence(_snapshot_of(occurrence.series.head), occurrence.original_start)

@@ -5,7 +5,7 @@ What a session writes into our rows: one transaction each, and nothing that has 
 have agreed on, `along` lets what was divided off or moved here take part in what Google did. They rest on `content`.
 """
 
-from sync.writing.along import take_along, take_along_what_moves
+from sync.writing.along import take_along, take_along_what_is_made_anew, take_along_what_moves
 from sync.writing.importing import import_event, join_activity, move_link, release
 from sync.writing.inserting import adopt, intend, intend_answer, next_incarnation, prepare_insert, take_another_id
 from sync.writing.settling import (
@@ -36,6 +36,7 @@ __all__ = [
     "relink",
     "settle_pair",
     "take_along",
+    "take_along_what_is_made_anew",
     "take_along_what_moves",
     "take_another_id",
     "unmark",

@@ -70,6 +70,18 @@ def take_along_what_moves(run: Run, whole: EventLink, head: Activity, *, google:
                 marks.mark_links(EventLink.objects.filter(pk=pair.link.pk))
 
 
+def take_along_what_is_made_anew(run: Run, whole: EventLink, head: Activity, *, google: Repeating) -> None:
+    """
+    Let occurrences be what somebody made of them in Google, before their series, deleted there since, is made anew.
+
+    The new event gets it anew from here: nothing of the former one is shown any more.
+    """
+    with run.transaction():
+        for pair in splitting.pairs_that_move(run, head, whole, google=google, sent=None):
+            _take_exception_along(run, pair)
+        repeating.forget_what_was_shown(run, whole, head)
+
+
 def _move_along(run: Run, activity_id: int, whole: EventLink) -> None:
     with run.transaction(), repeating.followed(run, activity_id):
         activity = store.load_activity(activity_id, lock=True)

@@ -320,3 +320,65 @@ def test_a_deletion_that_google_does_not_let_us_take_back_is_not_in_the_journal(
     google.fail(method="PATCH", status=403, reason="forbidden", times=10)
     synchronize(annas)
     assert not SyncOutcome.objects.filter(action="replaced").exists()
+
+
+# --- Deleted in Google, and made anew by a change here ------------------------------------------------------------
+
+ONE_CHANGED: dict[str, dict[str, Any] | None] = {
+    "moved": timed("2027-03-23T14:00:00", "2027-03-23T15:00:00", ZONE),
+    "renamed": {"summary": "Stand-up with the board"},
+    "deleted": None,
+}
+
+
+@pytest.mark.rule("R13", "R14", "R15", "R18")
+@pytest.mark.parametrize("what", list(ONE_CHANGED))
+@pytest.mark.parametrize("is_exception", [False, True], ids=["for the first time", "once more"])
+@pytest.mark.parametrize("here", [{"location": "Hall"}, {"start": at("2027-03-08", "10:15")}], ids=["place", "time"])
+def test_what_a_killed_session_had_read_of_one_is_so_in_the_series_that_is_made_anew(
+    google, anna, annas, monkeypatch, what, is_exception, here
+):
+    make_here(anna)
+    synchronize(annas)
+    if is_exception:
+        make_exception(google, annas)
+    one = instance(google, DAY)["id"]
+    if (values := ONE_CHANGED[what]) is None:
+        google.person(ANNA).delete(one)
+    else:
+        google.person(ANNA).edit(one, values)
+    killed_in(monkeypatch, annas, "bring_all_together", of=items)
+    google.person(ANNA).delete(one.partition("_")[0])
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=timezone.now(), **here)
+
+    for _session in range(3):
+        assert synchronize(annas).status == "succeeded"
+
+    assert_same(google, anna)
+    assert len(there(google)) == (4 if what == "deleted" else 5)
+    shown = {(begins(event), event["summary"]) for event in there(google)}
+    assert ((at("2027-03-23", "14:00"), "Stand-up") in shown) == (what == "moved")
+    assert any(summary == "Stand-up with the board" for _start, summary in shown) == (what == "renamed")
+    assert not EventLink.objects.filter(event_id__startswith=one.partition("_")[0]).exists()
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R13", "R15")
+def test_what_was_changed_beyond_the_horizon_is_so_in_the_series_that_is_made_anew(google, anna, annas):
+    make_here(anna, ["RRULE:FREQ=WEEKLY"])
+    synchronize(annas)
+    [master] = google.person(ANNA).events()
+    far = f"{master['id']}_20300304T090000Z"
+    google.person(ANNA).edit(far, {"summary": "Years from now"})
+    synchronize(annas)
+    assert not Activity.objects.filter(subject="Years from now").exists()
+    google.person(ANNA).delete(master["id"])
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=anna, now=timezone.now(), location="Hall")
+
+    for _session in range(3):
+        assert synchronize(annas).status == "succeeded"
+
+    assert Activity.objects.get(subject="Years from now").original_start == at("2030-03-04")
+    anew = [event["id"] for event in google.person(ANNA).events() if "recurrence" in event]
+    assert google.person(ANNA).event(f"{anew[0]}_20300304T090000Z")["summary"] == "Years from now"
+    assert_quiet(google, annas)
