@@ -154,10 +154,11 @@ def _observe(run: Run) -> None:
             run.show_progress()
         if not run.calendar.page_token:
             break
+    is_due = store.mark_what_is_due(run)
+    _look_for_absent(run)
     if run.calendar.is_reading_completely:
-        _look_for_absent(run)
         store.end_reading(run)
-    if store.mark_what_is_due(run):
+    if is_due:
         repeating.mark_all_that_deviates(run)
 
 
@@ -170,10 +171,10 @@ def reading(run: Run) -> Reading:
 
 def _look_for_absent(run: Run) -> None:
     """
-    Absence is not deletion: ask for each event that was not listed (R14).
+    Absence is not deletion: ask for each event that was not listed by a complete read (R14).
 
-    Where Google refuses to tell about one, nothing is known of it: it is put aside, and the others go on (R19). Any
-    other error ends the session first.
+    Where Google refuses to tell about one, nothing is known of it: it is put aside, the others go on, and it is asked
+    for again later (R19). Any other error ends the session first.
     """
     for link in store.absent_links(run):
         try:

@@ -13,6 +13,8 @@ from sync.store.rows import last_time
 
 LONGEST_ID = 1024  # Characters of an event's id, Google's own limit.
 
+UNTOLD = "R14"  # The rule by which an absent event is parked of which Google does not tell.
+
 
 def observe_page(run: Run, page: Mapping[str, Any]) -> int:
     """
@@ -131,13 +133,19 @@ def begin_complete_read(run: Run) -> None:
 
 
 def absent_links(run: Run) -> list[EventLink]:
-    """Return the linked events of the window that a complete read did not list: perhaps deleted (R14)."""
+    """
+    Return the linked events of the window that a complete read did not list: perhaps deleted (R14).
+
+    After that read they are those alone of which Google did not tell when it was asked, and whose turn has come again.
+    """
     links = EventLink.objects.filter(
         calendar=run.calendar,
         google_calendar_id=run.calendar.calendar_id,
         state=EventLink.State.LINKED,
         seen_in_read__lt=run.calendar.complete_read,
     ).order_by("id")
+    if not run.calendar.is_reading_completely:
+        links = links.filter(rule=UNTOLD, is_marked=True)
     return [link for link in links if link.event.get("status") != "cancelled" and _is_in_window(run, link)]
 
 

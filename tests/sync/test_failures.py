@@ -13,7 +13,7 @@ from activities.models import Activity
 from sync import engine
 from sync.models import EventLink, SyncedCalendar
 from tests.google import connect, synchronize
-from tests.sync.helpers import TEN, assert_quiet, change, fresh, tagged
+from tests.sync.helpers import TEN, assert_quiet, change, counts, fresh, tagged
 
 ANNA = "anna@northfold.example"
 
@@ -192,9 +192,14 @@ def test_an_absent_event_that_google_does_not_tell_about_stays(google, anna, ann
     assert (parked.rule, parked.item) == ("R14", "First")
     assert "does not tell whether it is still there" in parked.reason
     assert fresh(activities["First"]).status == "not_started"
+    assert counts(synchronize(annas)) == {}
+    EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
+    again = synchronize(annas)
+    assert [each.item for each in again.outcomes.filter(action="parked")] == ["First"]
     google.faults.clear()
-    google.expire_sync_tokens()
+    EventLink.objects.filter(retry_at__isnull=False).update(retry_at=timezone.now())
     assert synchronize(annas).removed_here == 1  # Now Google tells: it is gone.
+    assert_quiet(google, annas)
 
 
 @pytest.mark.rule("R19", "R20")
