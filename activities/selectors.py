@@ -12,6 +12,7 @@ from typing import Any
 from django.db.models import F, Prefetch, Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Profile
@@ -30,6 +31,7 @@ PERIODS = {
 }
 WEEKS = {"previous_week": -1, "current_week": 0, "next_week": 1}  # Counted from the current one.
 DEFAULT_PERIOD = "current_week"
+OVERDUE, OVERDUE_WORDS = "overdue", _("Overdue")  # What is open though its time is over, beside the statuses.
 MOST_COUNTED = 2_000  # Occurrences of a series.
 SORTABLE = ("subject", "status", "start", "due", "category", "owner")
 
@@ -50,6 +52,9 @@ class Filters:
     series: Series | None = None  # One repeating activity alone.
     search: str = ""
     show_canceled: bool = False
+    status: str = ""  # One of Activity.Status, or OVERDUE.
+    category: str = ""
+    now: datetime | None = field(default=None, compare=False)  # When it was asked: what is overdue then.
     own: Profile | None = field(default=None, compare=False)  # Whose filters these are.
 
     def pairs(self, **changes: Any) -> list[tuple[str, Any]]:
@@ -72,7 +77,19 @@ class Filters:
             pairs.append(("search", changed.search))
         if changed.show_canceled:
             pairs.append(("show_canceled", 1))
+        if changed.status:
+            pairs.append(("status", changed.status))
+        if changed.category:
+            pairs.append(("category", changed.category))
         return pairs
+
+    @property
+    def status_words(self) -> str:
+        return str(OVERDUE_WORDS if self.status == OVERDUE else Activity.Status(self.status).label)
+
+    @property
+    def category_words(self) -> str:
+        return str(Activity.Category(self.category).label)
 
 
 def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filters:
@@ -89,6 +106,7 @@ def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filte
     employees = tuple(Profile.objects.filter(pk__in=asked, user__is_active=True))
     everybody = "all" in values.getlist("employee") or (looks_everywhere and not employees)
     tag_id, series_id = _number(values.get("tag")), _number(values.get("series"))
+    status, category = str(values.get("status") or ""), str(values.get("category") or "")
     return Filters(
         period=period,
         days=days,
@@ -98,19 +116,32 @@ def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filte
         series=Series.objects.filter(pk=series_id).first() if series_id else None,
         search=search,
         show_canceled=values.get("show_canceled") == "1",
+        status=status if status in (*Activity.Status.values, OVERDUE) else "",
+        category=category if category in Activity.Category.values else "",
+        now=now,
         own=profile,
     )
 
 
 def find(*, filters: Filters, profile: Profile, in_calendar: bool = False) -> QuerySet[Activity]:
     """Return the activities the filters let through, of those the person may see (R8). They carry what a page shows."""
+    return with_what_a_page_shows(matching(filters=filters, profile=profile, in_calendar=in_calendar), profile=profile)
+
+
+def matching(*, filters: Filters, profile: Profile, in_calendar: bool = False) -> QuerySet[Activity]:
+    """Return the same as `find` as bare rows, to be counted."""
     found = _in_period(Activity.objects.visible_to(profile).of_the_section(), filters=filters, zone=profile.zone)
     if not filters.everybody:
         found = found.of_employees(list(filters.employees))
     if in_calendar:
         found = found.filter(show_in_calendar=True)
-    if not filters.show_canceled:
+    if not filters.show_canceled and filters.status != Activity.Status.CANCELED:
         found = found.exclude(status=Activity.Status.CANCELED)
+    if filters.status:
+        is_late = ~Q(status__in=Activity.FINAL_STATUSES) & Q(due__lt=filters.now or timezone.now())
+        found = found.filter(is_late if filters.status == OVERDUE else Q(status=filters.status) & ~is_late)
+    if filters.category:
+        found = found.filter(category=filters.category)
     if filters.tag:
         found = found.filter(tags=filters.tag)
     if filters.series:
@@ -118,7 +149,7 @@ def find(*, filters: Filters, profile: Profile, in_calendar: bool = False) -> Qu
     if filters.search:
         text = filters.search
         found = found.filter(Q(subject__icontains=text) | Q(location__icontains=text) | Q(notes__icontains=text))
-    return with_what_a_page_shows(found, profile=profile)
+    return found
 
 
 def with_what_a_page_shows(activities: QuerySet[Activity], *, profile: Profile) -> QuerySet[Activity]:
@@ -200,7 +231,7 @@ def week_of(*, filters: Filters, profile: Profile, first: date) -> tuple[week.We
 
 def _busy_entries(filters: Filters, *, profile: Profile) -> list[week.Entry]:
     colleagues = [employee for employee in filters.employees if employee != profile]
-    is_narrowed = filters.tag or filters.series or filters.search
+    is_narrowed = filters.tag or filters.series or filters.search or filters.status or filters.category
     if not colleagues or is_narrowed:  # Whether it would match is nobody else's to know.
         return []
     busy = _in_period(Activity.objects.busy_for(profile).of_the_section(), filters=filters, zone=profile.zone)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zoneinfo
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,7 +22,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.http import UserRequest
 from accounts.models import CommunicationOption, Profile
-from activities import feed, forms, meanwhile, selectors, series, services, week, words
+from activities import dashboard_views, feed, forms, meanwhile, selectors, series, services, week, words
 from activities.models import Activity, Participant, Tag
 from activities.repeat_form import SCOPES
 
@@ -32,12 +33,15 @@ PEOPLE_OFFERED = 200  # In the filter's menu; more would be no menu any more.
 @login_required
 @require_safe
 def section(request: UserRequest) -> HttpResponse:
-    """The calendar or the list. A search without a view is shown as a list, which can be read from top to bottom."""
+    """The calendar, the list or the dashboards. A search without a view is a list, to be read from top to bottom."""
     profile, now = request.user.profile, timezone.now()
     filters = selectors.read_filters(request.GET, profile=profile, now=now)
     view = request.GET.get("view") or ("list" if filters.search else "calendar")
     if view == "list":
         return _list(request, filters=filters, now=now)
+    if view == "dashboards":
+        context = _of_a_period(request, filters=filters, view=view)
+        return dashboard_views.dashboards(request, filters=filters, now=now, context=context)
     return _calendar(request, filters=filters, now=now)
 
 
@@ -81,7 +85,7 @@ def _calendar(request: UserRequest, *, filters: selectors.Filters, now: datetime
         "previous": address(chosen - timedelta(weeks=1)),
         "next": address(chosen + timedelta(weeks=1)),
         "to_today": address(None),
-        "other_view": _address(filters, view="list", date=None if is_this_week else first),
+        "views": _views(filters, view="calendar", date=None if is_this_week else first),
         "new_query": "&calendar=1" + ("" if chosen == today else f"&start={chosen}"),
         "period_name": selectors.PERIODS.get(selectors.name_of_week(first, today=today)),
         "periods": [
@@ -109,26 +113,50 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
     order = request.GET.get("sort") or "start"
     found = selectors.sort(selectors.find(filters=filters, profile=profile), order=order)
     page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
-    day = selectors.read_date(request.GET.get("date"))
-    by_date = day is not None and request.GET.get("period") not in selectors.PERIODS
-    kept: list[tuple[str, Any]] = [("date", day)] if by_date else [("period", filters.period)]
-    context = _filters_context(request, filters=filters, view="list", kept=kept) | {
+    context = _of_a_period(request, filters=filters, view="list") | {
         "page": page,
         "activities": list(page.object_list),
         "columns": _columns(request, order=order),
         "now": now,
         "is_section_empty": not page.paginator.count and selectors.is_section_empty(profile),
+    }
+    return render(request, "activities/list.html", context)
+
+
+def _of_a_period(request: UserRequest, *, filters: selectors.Filters, view: str) -> dict[str, Any]:
+    """Return what a view of a period needs, whichever it is, beside what it shows: the list and the dashboards."""
+    day = selectors.read_date(request.GET.get("date"))
+    is_by_date = day is not None and request.GET.get("period") not in selectors.PERIODS
+    kept: list[tuple[str, Any]] = [("date", day)] if is_by_date else [("period", filters.period)]
+    return _filters_context(request, filters=filters, view=view, kept=kept) | {
         "new_query": "",
-        "other_view": _address(filters, view="calendar", date=_start_elsewhere(filters)),
+        "views": _views(filters, view=view, date=_start_elsewhere(filters), kept=kept),
         "periods": [
-            (label, _address(filters, view="list", period=name), name == filters.period)
+            (label, _address(filters, view=view, period=name), name == filters.period)
             for name, label in selectors.PERIODS.items()
         ],
         "period_name": selectors.PERIODS.get(filters.period),
         "first": filters.days and filters.days[0],
         "last": filters.days and filters.days[1],
     }
-    return render(request, "activities/list.html", context)
+
+
+def _views(
+    filters: selectors.Filters, *, view: str, date: date | None, kept: Iterable[tuple[str, Any]] = ()
+) -> list[dict[str, Any]]:
+    """Return the views of the section in their order, with the addresses that lead there with the same filters."""
+    of_a_period = [*kept] or [("date", date)] * bool(date)
+    known = {
+        "calendar": (_("Calendar"), "calendar"),
+        "list": (_("List"), "list"),
+        "dashboards": (_("Dashboards"), "chart"),
+    }
+    addresses = {name: f"?{urlencode([('view', name), *of_a_period, *filters.pairs()])}" for name in known}
+    addresses["calendar"] = _address(filters, view="calendar", date=date)
+    return [
+        {"label": label, "icon": icon, "address": addresses[name], "is_shown": name == view}
+        for name, (label, icon) in known.items()
+    ]
 
 
 def _start_elsewhere(filters: selectors.Filters) -> date | None:
@@ -187,6 +215,8 @@ def _filters_context(
         "tags": [(tag, address(tag=tag)) for tag in tags],
         "any_tag": address(tag=None),
         "any_series": address(series=None),
+        "any_status": address(status=""),
+        "any_category": address(category=""),
         # The small form of the bar sends these along with the text and the box it shows.
         "hidden_pairs": [("view", view), *kept, *filters.pairs(search="", show_canceled=False)],
     }

@@ -280,6 +280,7 @@ def addresses(week: Activity, people: list[Profile]) -> list[str]:
     return [
         "/activities/?" + "&".join(f"employee={one.pk}" for one in people),
         "/activities/?view=list&show_canceled=1",
+        "/activities/?view=dashboards&employee=all",
         "/activities/new/",
         f"/activities/{week.pk}/",
         f"/activities/{week.pk}/#participants",
@@ -288,7 +289,7 @@ def addresses(week: Activity, people: list[Profile]) -> list[str]:
     ]
 
 
-@pytest.mark.timeout(180)  # Seven pages, each looked through by axe.
+@pytest.mark.timeout(180)  # Eight pages, each looked through by axe.
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light")])
 def test_everybody_can_use_the_pages(open_page, week, boris, anna, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -287,7 +287,7 @@ def test_filters_stay_when_the_week_or_the_view_changes(anna, boris, client_of_a
     rest = f"employee={anna.pk}&employee={boris.pk}&tag={tag.pk}&search=x&show_canceled=1"
 
     assert context["next"] == f"?view=calendar&date=2026-03-18&{rest}"
-    assert context["other_view"] == f"?view=list&{rest}"
+    assert [each["address"] for each in context["views"]][1:] == [f"?view=list&{rest}", f"?view=dashboards&{rest}"]
 
 
 @pytest.mark.rule("R8")
