@@ -10,10 +10,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
+from activities import recurrence, series
 from activities.models import Activity, Participant
 from google_emulator import Emulator
+from sync import store
+from sync.core import mapping
+from sync.core.snapshot import Repeating
 from sync.models import EventLink, SyncOutcome
 
 HERE, GOOGLE = "here", "google"
@@ -21,6 +26,7 @@ GONE, THERE = "gone", "there"
 # What each copy of an event has for itself: the one that counts is that of the activity's Organizer.
 OF_A_COPY = {"is_private", "show_as_free", "reminder"}
 ANSWERS = {"needsAction": "needs_action"}
+MOST_COUNTED = 400  # Occurrences of a series.
 Place = tuple[Any, ...]  # Event and calendar, or activity and ""; then the field, and of whom.
 Values = dict[Place, Any]
 
@@ -164,15 +170,13 @@ def _here() -> tuple[Values, dict[int, str | None]]:
     """Return what our rows hold. Of an occurrence nothing: what it has of its series comes by many ways (R15)."""
     values: Values = {}
     organizers: dict[int, str | None] = {}
-    columns = ("pk", "status", "deleted_at", "organizer__user__email", "is_private", "show_as_free", "is_series",
-               "series__recurrence")  # fmt: skip
-    rows = Activity.every.filter(original_start=None).values_list(*columns)
-    for pk, status, deleted_at, organizer, is_private, is_free, is_series, lines in rows:
-        organizers[pk] = organizer
-        values[pk, "", "status"] = GONE if deleted_at or status == Activity.Status.CANCELED else THERE
-        values[pk, "", "is_private"], values[pk, "", "show_as_free"] = is_private, is_free
-        if is_series:
-            values[pk, "", "when"] = _lines(lines)
+    for row in Activity.every.filter(original_start=None).select_related("organizer__user", "series"):
+        pk = row.pk
+        organizers[pk] = row.organizer.user.email if row.organizer else None
+        values[pk, "", "status"] = GONE if row.deleted_at or row.status == Activity.Status.CANCELED else THERE
+        values[pk, "", "is_private"], values[pk, "", "show_as_free"] = row.is_private, row.show_as_free
+        if row.is_series:
+            values[pk, "", "when"] = _repeats(series.pattern_of(row))
     people = Participant.objects.filter(activity__original_start=None)
     for pk, email, response, minutes in people.values_list(
         "activity", "profile__user__email", "response", "reminder_minutes"
@@ -210,7 +214,9 @@ def _shown(body: dict[str, Any], calendar: str, users: frozenset[str]) -> dict[t
     if is_own and calendar in users:
         shown["people", calendar] = True  # On the list of guests or not.
     if is_own and "recurrence" in body:
-        shown[("when",)] = _lines(body["recurrence"])
+        when = mapping.when_of(body, default_zone="UTC")
+        assert isinstance(when, Repeating)
+        shown[("when",)] = _repeats(store.pattern_of(when))
     for guest in body.get("attendees", []):
         if guest["email"] == calendar and not is_own:
             shown["response", calendar] = ANSWERS.get(guest["responseStatus"], guest["responseStatus"])
@@ -219,8 +225,11 @@ def _shown(body: dict[str, Any], calendar: str, users: frozenset[str]) -> dict[t
     return shown
 
 
-def _lines(lines: list[str]) -> tuple[str, ...]:
-    return tuple(sorted(lines))
+def _repeats(pattern: recurrence.Pattern) -> tuple[str, int]:
+    """Return how often it repeats, and how many times: a series both moved and cut has other letters."""
+    rules = ";".join(line.partition(":")[2] for line in pattern.lines if line.startswith("RRULE"))
+    how_often = ";".join(sorted(part for part in rules.split(";") if part.startswith(("FREQ=", "INTERVAL="))))
+    return how_often, sum(1 for _ in islice(recurrence.starts(pattern), MOST_COUNTED))
 
 
 def _popup(body: dict[str, Any]) -> int | None:
