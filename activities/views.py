@@ -111,7 +111,7 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
     page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
     day = selectors.read_date(request.GET.get("date"))
     by_date = day is not None and request.GET.get("period") not in selectors.PERIODS
-    kept: list[tuple[str, Any]] = [("date", day)] if by_date else [("period", filters.period)]
+    kept: list[tuple[str, Any]] = [("date", day)] if by_date else filters.period_pairs
     context = _filters_context(request, filters=filters, view="list", kept=kept) | {
         "page": page,
         "activities": list(page.object_list),
@@ -127,6 +127,13 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
         "period_name": selectors.PERIODS.get(filters.period),
         "first": filters.days and filters.days[0],
         "last": filters.days and filters.days[1],
+        # The form of the two dates sends along every other filter, and how the list is sorted.
+        "two_dates_pairs": [
+            ("view", "list"),
+            ("period", selectors.TWO_DATES),
+            *(("sort", order) for order in request.GET.getlist("sort")[:1]),
+            *filters.pairs(),
+        ],
     }
     return render(request, "activities/list.html", context)
 
