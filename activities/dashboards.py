@@ -107,10 +107,10 @@ def dashboards_of(*, filters: Filters, profile: Profile, now: datetime) -> Dashb
 
 def address(filters: Filters, *, monday: date | None = None, **changes: Any) -> str:
     """Return the address of the list of what these filters let through, some of them changed; of another week, too."""
-    is_named = monday is None and filters.period in selectors.PERIODS
-    first = monday or (filters.days[0] if filters.days else None)
-    when: tuple[str, Any] = ("period", filters.period) if is_named else ("date", first)
-    return f"?{urlencode([('view', 'list'), when, *filters.pairs(**changes)])}"
+    is_a_week = filters.period not in (*selectors.PERIODS, selectors.TWO_DATES)  # One without a name of its own.
+    first = monday or (filters.days[0] if filters.days and is_a_week else None)
+    when = [("date", first)] if first else filters.period_pairs
+    return f"?{urlencode([('view', 'list'), *when, *filters.pairs(**changes)])}"
 
 
 def _status_bars(counts: Mapping[str, int], filters: Filters) -> list[Bar]:

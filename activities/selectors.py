@@ -27,13 +27,28 @@ PERIODS = {
     "previous_week": _("Previous week"),
     "current_week": _("Current week"),
     "next_week": _("Next week"),
+    "previous_month": _("Previous month"),
+    "current_month": _("Current month"),
+    "next_month": _("Next month"),
+    "previous_quarter": _("Previous quarter"),
+    "current_quarter": _("Current quarter"),
+    "next_quarter": _("Next quarter"),
     "any": _("Any time"),
 }
 WEEKS = {"previous_week": -1, "current_week": 0, "next_week": 1}  # Counted from the current one.
+MONTHS = {  # How many months the period has, and how many such periods it is from the current one.
+    "previous_month": (1, -1), "current_month": (1, 0), "next_month": (1, 1),
+    "previous_quarter": (3, -1), "current_quarter": (3, 0), "next_quarter": (3, 1),
+}  # fmt: skip
+TWO_DATES = "dates"  # The period between two days the address gives as "from" and "to", both included.
 DEFAULT_PERIOD = "current_week"
 OVERDUE, OVERDUE_WORDS = "overdue", _("Overdue")  # What is open though its time is over, beside the statuses.
 MOST_COUNTED = 2_000  # Occurrences of a series.
 SORTABLE = ("subject", "status", "start", "due", "category", "owner")
+
+
+class WrongDates(Exception):
+    """Two dates make no period. The message is written for the user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +71,15 @@ class Filters:
     category: str = ""
     now: datetime | None = field(default=None, compare=False)  # When it was asked: what is overdue then.
     own: Profile | None = field(default=None, compare=False)  # Whose filters these are.
+    typed_dates: tuple[str, str] = ("", "")  # The two dates as they came, to be corrected if need be.
+    problem: str = ""  # What is wrong with them, in words for the user; the period is the default one then.
+
+    @property
+    def period_pairs(self) -> list[tuple[str, Any]]:
+        """The period as name and value pairs of an address."""
+        if self.period == TWO_DATES and self.days:
+            return [("period", TWO_DATES), ("from", self.days[0]), ("to", self.days[1])]
+        return [("period", self.period)]
 
     def pairs(self, **changes: Any) -> list[tuple[str, Any]]:
         """
@@ -102,7 +126,13 @@ def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filte
     search = str(values.get("search") or "").replace("\x00", "").strip()
     looks_everywhere = bool(search) and "view" not in values
     asked = _employees_asked_for(values)
-    period, days = _period(values, today=today, default="any" if looks_everywhere else DEFAULT_PERIOD)
+    default, problem = "any" if looks_everywhere else DEFAULT_PERIOD, ""
+    typed_dates = (str(values.get("from") or "")[:20], str(values.get("to") or "")[:20])
+    try:
+        period, days = _period(values, today=today, default=default)
+    except WrongDates as error:
+        period, days = _period(QueryDict(), today=today, default=default)
+        problem = str(error)
     employees = tuple(Profile.objects.filter(pk__in=asked, user__is_active=True))
     everybody = "all" in values.getlist("employee") or (looks_everywhere and not employees)
     tag_id, series_id = _number(values.get("tag")), _number(values.get("series"))
@@ -120,6 +150,8 @@ def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filte
         category=category if category in Activity.Category.values else "",
         now=now,
         own=profile,
+        typed_dates=typed_dates,
+        problem=problem,
     )
 
 
@@ -263,10 +295,16 @@ def _in_period(activities: Any, *, filters: Filters, zone: zoneinfo.ZoneInfo) ->
 
 
 def _period(values: QueryDict, *, today: date, default: str) -> tuple[str, tuple[date, date] | None]:
-    """Return the period's name and days. A `date` asks for the week it lies in, which has no name of its own."""
+    """
+    Return the period's name and days. A `date` asks for the week it lies in, which has no name of its own.
+
+    :raises WrongDates: if two dates are asked for that are none.
+    """
     day = read_date(values.get("date"))
     monday = week.first_day_of_week(today)
     period = str(values.get("period") or "")
+    if period == TWO_DATES:
+        return period, _two_dates(values)
     if period not in PERIODS:
         if day:
             first = week.first_day_of_week(day)
@@ -279,7 +317,28 @@ def _period(values: QueryDict, *, today: date, default: str) -> tuple[str, tuple
     if period in WEEKS:
         first = monday + timedelta(weeks=WEEKS[period])
         return period, (first, first + timedelta(days=6))
+    if period in MONTHS:
+        length, shift = MONTHS[period]
+        first_month = (today.month - 1) // length * length + shift * length
+        return period, (_first_of_month(today, first_month), _first_of_month(today, first_month + length, -1))
     return period, None
+
+
+def _first_of_month(today: date, months: int, days: int = 0) -> date:
+    """Return the first day of a month, counted from January of this year, moved by some days."""
+    return date(today.year + months // 12, months % 12 + 1, 1) + timedelta(days=days)
+
+
+def _two_dates(values: QueryDict) -> tuple[date, date]:
+    """:raises WrongDates: with words for the user."""
+    if not (values.get("from") and values.get("to")):
+        raise WrongDates(_("Choose both dates, the first and the last day of the period."))
+    first, last = read_date(values.get("from")), read_date(values.get("to"))
+    if first is None or last is None:
+        raise WrongDates(_("That is no date the calendar knows. Write dates like 2026-03-09."))
+    if last < first:
+        raise WrongDates(_("The last day cannot be earlier than the first."))
+    return first, last
 
 
 def name_of_week(first: date, *, today: date) -> str:

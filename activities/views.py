@@ -127,7 +127,7 @@ def _of_a_period(request: UserRequest, *, filters: selectors.Filters, view: str)
     """Return what a view of a period needs, whichever it is, beside what it shows: the list and the dashboards."""
     day = selectors.read_date(request.GET.get("date"))
     is_by_date = day is not None and request.GET.get("period") not in selectors.PERIODS
-    kept: list[tuple[str, Any]] = [("date", day)] if is_by_date else [("period", filters.period)]
+    kept: list[tuple[str, Any]] = [("date", day)] if is_by_date else filters.period_pairs
     return _filters_context(request, filters=filters, view=view, kept=kept) | {
         "new_query": "",
         "views": _views(filters, view=view, date=_start_elsewhere(filters), kept=kept),
@@ -138,6 +138,13 @@ def _of_a_period(request: UserRequest, *, filters: selectors.Filters, view: str)
         "period_name": selectors.PERIODS.get(filters.period),
         "first": filters.days and filters.days[0],
         "last": filters.days and filters.days[1],
+        # The form of the two dates sends along every other filter, and how the list is sorted.
+        "two_dates_pairs": [
+            ("view", view),
+            ("period", selectors.TWO_DATES),
+            *(("sort", order) for order in request.GET.getlist("sort")[:1]),
+            *filters.pairs(),
+        ],
     }
 
 

@@ -65,6 +65,15 @@ def test_statuses_and_categories_of_the_period(client_of_anna):
 
 
 @pytest.mark.usefixtures("some")
+@pytest.mark.parametrize("period", ["date=2026-03-18", "period=dates&from=2026-03-10&to=2026-03-17", "period=any"])
+def test_every_kind_of_period_leads_to_what_is_counted(client_of_anna, period):
+    shown = charts(client_of_anna, f"&{period}")
+    assert shown.total
+    for bars in (shown.statuses, shown.categories, shown.late):
+        assert_each_leads_to_what_it_counts(client_of_anna, bars)
+
+
+@pytest.mark.usefixtures("some")
 def test_they_follow_the_filters(client_of_anna, anna, boris):
     assert figures(charts(client_of_anna, "&show_canceled=1").statuses)["Canceled"] == 1
     assert charts(client_of_anna, "&period=next_week").total == 1

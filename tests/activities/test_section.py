@@ -77,6 +77,73 @@ def test_periods(anna, client_of_anna, query, expected):
     assert found(client_of_anna, f"?view=list&{query}") == expected
 
 
+@pytest.mark.parametrize(
+    ("today", "period", "first", "last"),
+    [
+        ("2026-03-11", "previous_month", "2026-02-01", "2026-02-28"),
+        ("2026-03-31", "current_month", "2026-03-01", "2026-03-31"),
+        ("2026-12-31", "next_month", "2027-01-01", "2027-01-31"),
+        ("2026-01-31", "previous_month", "2025-12-01", "2025-12-31"),
+        ("2026-03-31", "previous_quarter", "2025-10-01", "2025-12-31"),
+        ("2028-02-29", "current_quarter", "2028-01-01", "2028-03-31"),
+        ("2026-11-30", "current_quarter", "2026-10-01", "2026-12-31"),
+        ("2026-10-01", "next_quarter", "2027-01-01", "2027-03-31"),
+    ],
+)
+def test_months_and_quarters_have_their_own_days(anna, client_of_anna, today, period, first, last):
+    for day in (date.fromisoformat(first), date.fromisoformat(last)):
+        make_activity(by=anna, subject=f"{day}", days=(day, day))
+        outside = day + timedelta(days=-1 if f"{day}" == first else 1)
+        make_activity(by=anna, subject="outside", days=(outside, outside))
+
+    with time_machine.travel(datetime.fromisoformat(f"{today}T12:00:00+00:00"), tick=False):
+        client_of_anna.force_login(anna.user)  # The session of March has ended by then.
+        assert found(client_of_anna, f"?view=list&period={period}") == [first, last]
+        calendar = client_of_anna.get(f"/activities/?view=calendar&period={period}")
+        monday = date.fromisoformat(first) - timedelta(days=date.fromisoformat(first).weekday())
+        assert calendar.context["first"] == monday
+
+
+def test_two_dates_are_a_period_that_every_link_keeps(anna, client_of_anna):
+    for subject, shift in {"before": -1, "first": 0, "last": 4, "after": 5}.items():
+        make_activity(by=anna, subject=subject, start=MONDAY_NINE + timedelta(days=shift))
+
+    kept = "period=dates&from=2026-03-09&to=2026-03-13"
+    shown = client_of_anna.get(f"/activities/?view=list&{kept}")
+    assert [str(one) for one in shown.context["activities"]] == ["first", "last"]
+    assert kept in shown.context["add_everybody"]
+    assert "9 Mar – 13 Mar 2026" in shown.content.decode()
+    calendar, _list, dashboards = (each["address"] for each in shown.context["views"])
+    assert "date=2026-03-09" in calendar
+    assert kept in dashboards
+
+
+@pytest.mark.parametrize(
+    ("dates", "words"),
+    [
+        ("from=2026-03-13&to=2026-03-09", "The last day cannot be earlier than the first."),
+        ("from=2026-02-30&to=2026-03-09", "That is no date the calendar knows."),
+        ("from=0001-01-01&to=9999-12-31", "That is no date the calendar knows."),
+        ("from=2026-03-09&to=", "Choose both dates"),
+        ("", "Choose both dates"),
+    ],
+)
+def test_wrong_dates_are_explained_and_lose_no_other_filter(anna, boris, client_of_anna, dates, words):
+    make_activity(by=boris, subject="Of Boris", status="canceled")
+    make_activity(by=boris, subject="Another")
+    query = f"/activities/?view=list&period=dates&{dates}&employee={boris.pk}&search=Of&show_canceled=1&sort=-due"
+    response = client_of_anna.get(query)
+
+    assert [str(one) for one in response.context["activities"]] == ["Of Boris"]
+    shown = response.content.decode()
+    assert words in shown
+    assert response.context["filters"].period == "current_week"
+    for name, value in [("employee", boris.pk), ("search", "Of"), ("show_canceled", 1), ("sort", "-due")]:
+        assert (name, value) in response.context["two_dates_pairs"]
+    if "=2026-02-30" in dates:
+        assert 'value="2026-02-30"' in shown  # What was typed is there to be corrected.
+
+
 def test_the_day_begins_and_ends_in_ones_own_zone():
     user = make_user("yuki", time_zone="Asia/Tokyo")  # It is Wednesday 19:40 there.
     client = Client()
