@@ -135,7 +135,7 @@ def read_filters(values: QueryDict, *, profile: Profile, now: datetime) -> Filte
         problem = str(error)
     employees = tuple(Profile.objects.filter(pk__in=asked, user__is_active=True))
     everybody = "all" in values.getlist("employee") or (looks_everywhere and not employees)
-    tag_id, series_id = _number(values.get("tag")), _number(values.get("series"))
+    tag_id, series_id = read_number(values.get("tag")), read_number(values.get("series"))
     status, category = str(values.get("status") or ""), str(values.get("category") or "")
     return Filters(
         period=period,
@@ -348,14 +348,14 @@ def name_of_week(first: date, *, today: date) -> str:
 
 
 def _employees_asked_for(values: QueryDict) -> list[int]:
-    return [number for value in values.getlist("employee") if (number := _number(value))]
+    return [number for value in values.getlist("employee") if (number := read_number(value))]
 
 
 def _oneself_first(employees: Iterable[Profile], oneself: Profile) -> tuple[Profile, ...]:
     return tuple(sorted(employees, key=lambda employee: (employee != oneself, employee.full_name, employee.pk)))
 
 
-def _number(value: Any) -> int | None:
+def read_number(value: Any) -> int | None:
     text = str(value or "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else None
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from activities import views
+from activities import list_views, views
 
 app_name = "activities"
 
@@ -11,6 +11,9 @@ ACTIVITY = "activities/<int:activity_id>/"
 urlpatterns = [
     path("activities/", views.section, name="section"),
     path("activities/new/", views.new, name="new"),
+    path("activities/selected/tag/", list_views.add_tag, name="add-tag-to-selected"),
+    path("activities/selected/status/", list_views.change_status, name="change-status-of-selected"),
+    path("activities/selected/delete/", list_views.delete, name="delete-selected"),
     path("activities/deleted/", views.deleted, name="deleted"),
     path(ACTIVITY, views.detail, name="detail"),
     path(f"{ACTIVITY}copy/", views.copy, name="copy"),

@@ -117,6 +117,7 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
         "page": page,
         "activities": list(page.object_list),
         "columns": _columns(request, order=order),
+        "selection": _selection(request, page_number=page.number),
         "now": now,
         "is_section_empty": not page.paginator.count and selectors.is_section_empty(profile),
     }
@@ -164,6 +165,22 @@ def _views(
         {"label": label, "icon": icon, "address": addresses[name], "is_shown": name == view}
         for name, (label, icon) in known.items()
     ]
+
+
+def _selection(request: UserRequest, *, page_number: int) -> dict[str, Any]:
+    """Return what is selected as the page opens: nothing, a whole page by its number, or all that match."""
+    chosen, query = request.GET.get("select", ""), request.GET.copy()
+    query["view"] = "list"
+    query.pop("select", None)
+    filters_and_order = query.urlencode()
+    return {
+        "query": filters_and_order,
+        "all": chosen == "all",
+        "page": chosen == str(page_number),
+        "select_page": f"?{filters_and_order}&select={page_number}",
+        "select_all": f"?{filters_and_order}&select=all",
+        "select_none": f"?{filters_and_order}",
+    }
 
 
 def _start_elsewhere(filters: selectors.Filters) -> date | None:

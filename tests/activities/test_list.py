@@ -1,0 +1,185 @@
+"""Several activities of the list at once: what is selected, what is changed, what is left out and why."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+import time_machine
+
+from activities import bulk
+from activities.models import Activity, FieldChange, Tag
+from sync.models import EventLink
+from tests.factories import MONDAY_NINE, make_activity, make_tag
+from tests.sync.pages import make_calendar
+
+pytestmark = pytest.mark.django_db
+
+WEDNESDAY = datetime.fromisoformat("2026-03-11T10:40:00+00:00")
+
+
+@pytest.fixture(autouse=True)
+def _it_is_wednesday():
+    with time_machine.travel(WEDNESDAY, tick=False):
+        yield
+
+
+def post(client, what, *activities, **values):
+    ids = [activity.pk for activity in activities]
+    return client.post(f"/activities/selected/{what}/", {"activity": ids, "query": "view=list&search=a", **values})
+
+
+# --- The selection --------------------------------------------------------------------------------------------------
+
+
+def test_a_page_or_all_that_match_are_selected_by_links(anna, client_of_anna):
+    for number in range(51):
+        make_activity(by=anna, subject=f"Row {number}", start=MONDAY_NINE + timedelta(minutes=number))
+
+    def boxes(query):
+        html = client_of_anna.get(f"/activities/?view=list{query}").content.decode()
+        return html.count('name="activity"'), html.count(" checked disabled>"), html.count(" checked>")
+
+    assert boxes("") == (50, 0, 0)
+    assert boxes("&select=1") == (50, 0, 50)
+    assert boxes("&select=1&page=2") == (1, 0, 0)  # Another page than the one that was selected.
+    assert boxes("&select=all&page=2") == (1, 1, 0)
+
+    everything = {"all": "1", "query": "view=list&search=Row 1"}
+    asked = client_of_anna.post("/activities/selected/tag/", everything)
+    assert len(asked.context["activities"]) == 11  # Row 1, and 10 to 19.
+
+
+def test_what_is_not_to_be_seen_is_not_selected(anna, boris, client_of_anna):
+    secret = make_activity(by=boris, subject="Secret", is_private=True)
+    mine = make_activity(by=anna, subject="Mine")
+    asked = post(client_of_anna, "delete", secret, mine)
+    assert [str(one) for one in asked.context["activities"]] == ["Mine"]
+    assert "Secret" not in asked.content.decode()
+
+    refused = client_of_anna.post(
+        "/activities/selected/delete/", {"activity": [secret.pk], "confirmed": "1"}, follow=True
+    )
+    assert "Select at least one activity first." in refused.content.decode()
+    secret.refresh_from_db()
+    assert secret.deleted_at is None
+
+
+@pytest.mark.parametrize("what", ["tag", "status", "delete"])
+@pytest.mark.parametrize(
+    "values", [{}, {"activity": "nonsense,-1,99999999999999999999"}, {"all": "1", "query": "view=list"}]
+)
+def test_nothing_selected_is_said_on_the_list_with_its_filters(client_of_anna, what, values):
+    response = client_of_anna.post(
+        f"/activities/selected/{what}/", {"query": "view=list&search=a", **values}, follow=True
+    )
+    assert "Select at least one activity first." in response.content.decode()
+    assert response.redirect_chain[0][0].startswith("/activities/?view=list")
+    assert client_of_anna.get(f"/activities/selected/{what}/").status_code == 302
+
+
+def test_too_many_are_refused(anna, client_of_anna, monkeypatch):
+    monkeypatch.setattr(bulk.selected, "__kwdefaults__", {"most": 2})
+    made = [make_activity(by=anna) for _number in range(3)]
+    response = client_of_anna.post("/activities/selected/delete/", {"all": "1", "confirmed": "1"}, follow=True)
+    assert "These are 3 activities; at most 2 can be taken at once." in response.content.decode()
+    assert post(client_of_anna, "delete", *made, confirmed="1").status_code == 302
+    assert Activity.objects.present().count() == 3
+
+
+# --- Add tag --------------------------------------------------------------------------------------------------------
+
+
+def test_a_tag_is_put_on_all_of_them(anna, boris, client_of_anna):
+    tag, foreign = make_tag("Key account", kind=Tag.Kind.CORPORATE), make_tag("Hidden", owner=boris)
+    first, second = make_activity(by=anna), make_activity(by=boris)
+
+    asked = post(client_of_anna, "tag", first, second)
+    assert "2 activities are selected." in asked.content.decode()
+    assert "Hidden" not in asked.content.decode()
+    assert not first.tags.exists()
+
+    done = post(client_of_anna, "tag", first, second, confirmed="1", tag=tag.pk)
+    assert done["Location"] == "/activities/?view=list&search=a"
+    assert {tag} == set(first.tags.all()) == set(second.tags.all())
+    assert FieldChange.objects.filter(field="tags", by=anna, after="Key account").count() == 2
+
+    refused = post(client_of_anna, "tag", first, confirmed="1", tag=foreign.pk)
+    assert refused.status_code == 422
+    assert not first.tags.filter(pk=foreign.pk).exists()
+
+
+def test_a_private_tag_is_made_on_the_way(anna, client_of_anna):
+    activity = make_activity(by=anna)
+    for wrong in ({}, {"name": "New", "tag": make_tag("Old", owner=anna).pk}, {"name": "  "}):
+        assert post(client_of_anna, "tag", activity, confirmed="1", **wrong).status_code == 422
+    post(client_of_anna, "tag", activity, confirmed="1", name="New")
+    assert [(tag.name, tag.owner) for tag in activity.tags.all()] == [("New", anna)]
+
+
+# --- Change status --------------------------------------------------------------------------------------------------
+
+
+def test_a_final_status_takes_its_result_along_and_keeps_results_there_are(anna, client_of_anna):
+    fresh = make_activity(by=anna)
+    done_before = make_activity(by=anna, status="completed", result="Signed")
+
+    post(client_of_anna, "status", fresh, done_before, confirmed="1", status="completed")
+    done_before.refresh_from_db()
+    assert done_before.result == "Signed"
+
+    post(client_of_anna, "status", fresh, confirmed="1", status="completed", result="Won", result_details="At last")
+    fresh.refresh_from_db()
+    assert (fresh.status, fresh.result, fresh.result_details) == ("completed", "Won", "At last")
+
+
+@pytest.mark.parametrize("values", [{}, {"status": "gone"}, {"status": "in_progress", "result": "Won"}])
+def test_a_status_that_makes_no_sense_is_explained_and_nothing_is_lost(anna, client_of_anna, values):
+    activity = make_activity(by=anna)
+    response = post(client_of_anna, "status", activity, confirmed="1", **values)
+    assert response.status_code == 422
+    assert f'value="{activity.pk}"' in response.content.decode()
+    assert values.get("result", "") in response.content.decode()
+    activity.refresh_from_db()
+    assert activity.status == "not_started"
+
+
+@pytest.mark.rule("R6")
+def test_what_is_somebody_elses_to_cancel_is_left_out_and_named(anna, boris, client_of_anna, closed_to_anna):
+    activity = make_activity(by=boris, subject="Of Boris", participants=[anna])
+    response = post(client_of_anna, "status", activity, confirmed="1", status="canceled")
+    html = response.content.decode()
+    assert "Nothing was changed." in html
+    assert "Of Boris" in html
+    assert closed_to_anna in html
+    activity.refresh_from_db()
+    assert activity.status == "not_started"
+
+
+# --- Delete ---------------------------------------------------------------------------------------------------------
+
+
+def test_deleting_asks_first_and_leaves_out_what_is_not_ones_own(anna, boris, client_of_anna):
+    mine, other = make_activity(by=anna, subject="Mine"), make_activity(by=boris, subject="Of Boris")
+    asked = post(client_of_anna, "delete", mine, other).content.decode()
+    assert "1 activity disappears for everybody." in asked
+    assert "0 of them are in Google Calendar" in asked
+    assert "1 activity is left out" in asked
+    assert Activity.objects.present().count() == 2
+
+    done = post(client_of_anna, "delete", mine, other, confirmed="1").content.decode()
+    assert "Deleted 1 activity." in done
+    assert "Only the Organizer can delete this activity." in done
+    assert [str(one) for one in Activity.objects.present()] == ["Of Boris"]
+    assert [str(one) for one in Activity.every.restorable_by(anna, now=WEDNESDAY)] == ["Mine"]
+
+
+def test_of_what_is_in_google_the_question_says_how_many(anna, client_of_anna):
+    linked, plain = make_activity(by=anna), make_activity(by=anna)
+    EventLink.objects.create(calendar=make_calendar(anna), activity=linked, event_id="e1", state=EventLink.State.LINKED)
+    assert "1 of them is in Google Calendar: its event is deleted there as well" in (
+        post(client_of_anna, "delete", linked, plain).content.decode()
+    )
+    assert "1 of them is in Google Calendar. A corporate or public tag stops" in (
+        post(client_of_anna, "tag", linked, plain).content.decode()
+    )
