@@ -34,7 +34,7 @@ class Outcome:
     left_out: list[LeftOut] = field(default_factory=list)
 
 
-def selected(values: QueryDict, *, profile: Profile, now: datetime, most: int = MOST) -> QuerySet[Activity]:
+def selected(values: QueryDict, *, profile: Profile, now: datetime, most: int) -> QuerySet[Activity]:
     """
     Return what a list's form has selected, of that what the person may see (R8), as the list sorts it.
 

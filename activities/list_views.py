@@ -17,10 +17,12 @@ from django.views.decorators.http import require_http_methods
 
 from accounts.http import UserRequest
 from accounts.models import Profile
-from activities import bulk, services
+from activities import bulk, services, workbook
 from activities.forms import NotesField
 from activities.models import Activity, Tag
 from creatio_sync.forms import StyledForm
+
+XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class _TagChoice(forms.ModelChoiceField):
@@ -134,12 +136,30 @@ def delete(request: UserRequest) -> HttpResponse:
     return _told(request, outcome, done % {"count": count})
 
 
-def _selected(request: UserRequest) -> list[Activity] | None:
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def export(request: UserRequest) -> HttpResponse:
+    """Send the selected activities as an Excel workbook."""
+    activities = _selected(request, most=workbook.MOST_ROWS)
+    if activities is None:
+        return redirect(_back(request))
+    zone = request.user.profile.zone
+    today = timezone.now().astimezone(zone).date()
+    return HttpResponse(
+        workbook.of_activities(activities, zone=zone),
+        content_type=XLSX,
+        headers={"Content-Disposition": f'attachment; filename="activities-{today}.xlsx"', "Cache-Control": "no-store"},
+    )
+
+
+def _selected(request: UserRequest, *, most: int | None = None) -> list[Activity] | None:
     """Return what is selected; None if there is nothing to do, which the person is told then."""
     if request.method != "POST":
         return None  # The address of a question without its selection, out of the history perhaps.
     try:
-        return list(bulk.selected(request.POST, profile=request.user.profile, now=timezone.now()))
+        return list(
+            bulk.selected(request.POST, profile=request.user.profile, now=timezone.now(), most=most or bulk.MOST)
+        )
     except bulk.UnableToSelect as error:
         messages.error(request, str(error))
         return None

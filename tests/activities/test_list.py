@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+import io
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from openpyxl import load_workbook
 
 from activities import bulk
 from activities.models import Activity, FieldChange, Tag
@@ -79,7 +81,7 @@ def test_nothing_selected_is_said_on_the_list_with_its_filters(client_of_anna, w
 
 
 def test_too_many_are_refused(anna, client_of_anna, monkeypatch):
-    monkeypatch.setattr(bulk.selected, "__kwdefaults__", {"most": 2})
+    monkeypatch.setattr(bulk, "MOST", 2)
     made = [make_activity(by=anna) for _number in range(3)]
     response = client_of_anna.post("/activities/selected/delete/", {"all": "1", "confirmed": "1"}, follow=True)
     assert "These are 3 activities; at most 2 can be taken at once." in response.content.decode()
@@ -183,3 +185,58 @@ def test_of_what_is_in_google_the_question_says_how_many(anna, client_of_anna):
     assert "1 of them is in Google Calendar. A corporate or public tag stops" in (
         post(client_of_anna, "tag", linked, plain).content.decode()
     )
+
+
+# --- Export to Excel ------------------------------------------------------------------------------------------------
+
+
+def exported(response):
+    """Return the rows of the workbook, each by the words of its head."""
+    assert response.status_code == 200
+    assert response["Content-Disposition"] == 'attachment; filename="activities-2026-03-11.xlsx"'
+    sheet = load_workbook(io.BytesIO(response.content)).active
+    head, *rows = sheet.iter_rows()
+    return [{name.value: cell for name, cell in zip(head, row, strict=True)} for row in rows]
+
+
+def test_the_workbook_has_real_dates_in_the_persons_zone(anna, client_of_anna):
+    anna.time_zone = "Europe/Berlin"
+    anna.save()
+    timed = make_activity(by=anna, subject="Timed")
+    days = (datetime(2026, 3, 12, tzinfo=UTC).date(), datetime(2026, 3, 13, tzinfo=UTC).date())
+    whole = make_activity(by=anna, subject="Days", days=days, time_zone="America/Los_Angeles")
+
+    first, second = exported(post(client_of_anna, "export", timed, whole))
+    assert first["Start (Europe/Berlin)"].is_date
+    assert first["Start (Europe/Berlin)"].value == datetime(2026, 3, 9, 10, 0)  # noqa: DTZ001 # Excel knows no zones.
+    assert first["Due (Europe/Berlin)"].value == datetime(2026, 3, 9, 11, 0)  # noqa: DTZ001
+    assert (first["All day"].value, second["All day"].value) == ("No", "Yes")
+    assert [second[f"{name} (Europe/Berlin)"].value.date() for name in ("Start", "Due")] == list(days)
+
+
+@pytest.mark.parametrize(
+    "words", ["=1+1", "+1", "-1", "@SUM(A1)", '=HYPERLINK("http://x")', "#N/A", "a\x07b", "2026-03-09"]
+)
+def test_a_text_stays_a_text_whatever_it_begins_with(anna, client_of_anna, words):
+    activity = make_activity(by=anna, subject=words, location=words, notes=words)
+    (row,) = exported(post(client_of_anna, "export", activity))
+    for name in ("Subject", "Location", "Notes"):
+        assert (row[name].value, row[name].data_type) == (words.replace("\x07", ""), "s")
+        assert row[name].quotePrefix
+
+
+@pytest.mark.rule("R1")
+def test_everything_that_matches_is_exported_with_the_tags_one_may_see(
+    anna, boris, client_of_anna, django_assert_max_num_queries
+):
+    tags = [make_tag("Mine", owner=anna), make_tag("Hidden", owner=boris)]
+    for number in range(60):
+        make_activity(by=anna, subject=f"Row {number:02}", participants=[boris], tags=tags)
+    make_activity(by=boris, subject="Row of Boris", is_private=True)
+
+    with django_assert_max_num_queries(10):
+        everything = {"all": "1", "query": "view=list&search=Row&sort=-subject"}
+        rows = exported(client_of_anna.post("/activities/selected/export/", everything))
+    assert [row["Subject"].value for row in rows] == [f"Row {number:02}" for number in reversed(range(60))]
+    assert {row["Tags"].value for row in rows} == {"Mine"}
+    assert {row["Participants"].value for row in rows} == {"Anna, Boris"}
