@@ -376,11 +376,8 @@ def _detail_context(
 
 def _reads_differently(activity: Activity, *, profile: Profile) -> bool:
     """Whether the clock of the activity's zone shows other times than the person's own."""
-    zone = zoneinfo.ZoneInfo(activity.time_zone)
-    return any(
-        at.astimezone(zone).utcoffset() != at.astimezone(profile.zone).utcoffset()
-        for at in (activity.start, activity.due)
-    )
+    other = zoneinfo.ZoneInfo(activity.time_zone)
+    return words.reads_differently(activity.start, activity.due, zone=profile.zone, other=other)
 
 
 def _is_fixed(activity: Activity, profile: Profile) -> bool:
