@@ -184,8 +184,9 @@ def _entry(activity: Activity, *, standing: Standing, profile: Profile, now: dat
     }
     answer = own.response if own else ""
     place = activity.location or _others(activity, profile=profile)
+    state = _state_in_words(activity, tone=tone)
     signs = [
-        *_tone_in_words(activity, tone=tone),
+        *([f"{state}."] if state else []),
         *_answer_in_words(answer),
         *([str(_("Shown as free."))] if activity.show_as_free else []),
         *(said for name, said in _marks_in_words().items() if marks[name]),
@@ -198,6 +199,7 @@ def _entry(activity: Activity, *, standing: Standing, profile: Profile, now: dat
         "editable": standing.why_read_only is None,
         "when": when.token,
         "tone": tone,
+        "state": state,
         "answer": answer if answer != Participant.Response.ACCEPTED else "",
         "marks": marks,
         "is_free": activity.show_as_free,
@@ -267,9 +269,11 @@ def _elsewhere(activity: Activity, *, zone: zoneinfo.ZoneInfo) -> str:
     other = zoneinfo.ZoneInfo(activity.time_zone)
     if not words.reads_differently(activity.start, activity.due, zone=zone, other=other):
         return ""
-    there = words.span_of_time(activity.start.astimezone(other), activity.due.astimezone(other))
+    here, there = ([at.astimezone(zone_) for at in (activity.start, activity.due)] for zone_ in (zone, other))
+    is_same_day = [at.date() for at in here] == [at.date() for at in there]
+    times = words.hours(*there) if is_same_day and there[0].date() == there[1].date() else words.span_of_time(*there)
     place = activity.time_zone.rpartition("/")[2].replace("_", " ")
-    return str(_("%(times)s in %(place)s.") % {"times": there, "place": place})
+    return str(_("%(times)s in %(place)s.") % {"times": times, "place": place})
 
 
 def _others(activity: Activity, *, profile: Profile) -> str:
@@ -277,11 +281,9 @@ def _others(activity: Activity, *, profile: Profile) -> str:
     return activity.owner.full_name if activity.owner and activity.owner_id != profile.pk else ""
 
 
-def _tone_in_words(activity: Activity, *, tone: str) -> Iterator[str]:
-    if tone == "late":
-        yield str(_("Overdue."))
-    if tone == "final":
-        yield f"{activity.get_status_display()}."
+def _state_in_words(activity: Activity, *, tone: str) -> str:
+    """Say what the color says, of all but the open ones."""
+    return {"late": str(_("Overdue")), "final": str(activity.get_status_display())}.get(tone, "")
 
 
 def _answer_in_words(answer: str) -> Iterator[str]:
