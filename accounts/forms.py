@@ -152,11 +152,30 @@ def _validate(kind: str | None, value: str) -> None:
         URLValidator(schemes=["http", "https"])(value if "://" in value else f"https://{value}")
 
 
+class TimeScaleField(forms.TypedChoiceField):
+    """How many minutes a line of the calendar stands for."""
+
+    widget = forms.RadioSelect
+
+    def __init__(self, **kwargs: Any) -> None:
+        label = _("Time scale of the calendar")
+        super().__init__(label=label, choices=Profile.TimeScale.choices, coerce=int, empty_value=None, **kwargs)
+
+
+class TimeScaleForm(forms.Form):
+    """The time scale alone, chosen from the calendar's menu."""
+
+    time_scale = TimeScaleField()
+
+
 class AppearanceForm(StyledForm, forms.Form):
-    """How the pages look in this browser; kept in a cookie, so a phone can differ from a desk."""
+    """
+    How the pages look. Colors are kept in a cookie, so a phone can differ from a desk; the time scale on the profile.
+    """
 
     theme = forms.ChoiceField(
         label=_("Colors"),
         choices=[("system", _("As the system")), ("light", _("Light")), ("dark", _("Dark"))],
         widget=forms.RadioSelect,
     )
+    time_scale = TimeScaleField(required=False)  # Who sends a form without it leaves it alone.

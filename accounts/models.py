@@ -38,13 +38,23 @@ class User(AbstractUser):
 
 
 class Profile(models.Model):
-    """The employee behind a user: name, job title, photo and time zone."""
+    """The employee behind a user: name, job title, photo, time zone, and how they like their calendar."""
+
+    class TimeScale(models.IntegerChoices):
+        """Minutes that a line of the calendar stands for."""
+
+        FIVE = 5, _("5 minutes")
+        TEN = 10, _("10 minutes")
+        FIFTEEN = 15, _("15 minutes")
+        THIRTY = 30, _("30 minutes")
+        SIXTY = 60, _("60 minutes")
 
     user = models.OneToOneField(User, models.CASCADE, related_name="profile")
     full_name = models.CharField(_("full name"), max_length=200)
     job_title = models.CharField(_("job title"), max_length=200, blank=True)
     photo = models.ImageField(_("photo"), upload_to="photos/", blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    time_scale = models.PositiveSmallIntegerField(_("time scale"), choices=TimeScale, default=TimeScale.THIRTY)
 
     class Meta:
         ordering = ["full_name", "id"]

@@ -164,6 +164,12 @@ def set_photo(*, profile: Profile, file: IO[bytes]) -> None:
     _replace_photo(profile, ContentFile(stored.getvalue(), name=f"{uuid.uuid4().hex}.jpg"))
 
 
+def set_time_scale(*, profile: Profile, minutes: int) -> None:
+    """Set how many minutes a line of the person's calendar stands for: one of `Profile.TimeScale`."""
+    profile.time_scale = minutes
+    profile.save(update_fields=["time_scale"])
+
+
 def remove_photo(*, profile: Profile) -> None:
     _replace_photo(profile, None)
 

@@ -134,13 +134,17 @@ def delete_option(request: UserRequest, option_id: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings_page(request: UserRequest) -> HttpResponse:
     """Show Additional settings; save how the pages look."""
-    form = AppearanceForm(request.POST or None, initial={"theme": request.COOKIES.get("theme", "system")})
+    own = request.user.profile
+    initial = {"theme": request.COOKIES.get("theme", "system"), "time_scale": own.time_scale}
+    form = AppearanceForm(request.POST or None, initial=initial)
     if request.method == "POST" and form.is_valid():
+        if form.cleaned_data["time_scale"]:
+            services.set_time_scale(profile=own, minutes=form.cleaned_data["time_scale"])
         messages.success(request, _("Saved."))
         response = redirect("accounts:settings")
         response.set_cookie("theme", form.cleaned_data["theme"], max_age=YEAR, samesite="Lax")
         return response
-    context = {"form": form, "account": request.user.profile.google_account}
+    context = {"form": form, "account": own.google_account}
     return render(request, "accounts/settings.html", context, status=422 if form.errors else 200)
 
 

@@ -257,11 +257,12 @@ def week_of(*, filters: Filters, profile: Profile, first: date) -> tuple[week.We
     of_the_week = replace(filters, days=(days[0], days[-1]))
     activities = list(find(filters=of_the_week, profile=profile, in_calendar=True))
     entries = [_entry(activity, payload=activity) for activity in activities]
-    entries += _busy_entries(of_the_week, profile=profile)
+    entries += busy_entries(of_the_week, profile=profile)
     return week.lay_out(entries, days=days, zone=profile.zone), activities
 
 
-def _busy_entries(filters: Filters, *, profile: Profile) -> list[week.Entry]:
+def busy_entries(filters: Filters, *, profile: Profile) -> list[week.Entry]:
+    """Return when colleagues are not free, of what this person may not read; the payloads are Busy (R8)."""
     colleagues = [employee for employee in filters.employees if employee != profile]
     is_narrowed = filters.tag or filters.series or filters.search or filters.status or filters.category
     if not colleagues or is_narrowed:  # Whether it would match is nobody else's to know.

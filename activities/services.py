@@ -18,7 +18,9 @@ from django.utils.translation import gettext as _
 from accounts.models import Profile
 from activities.models import Activity, FieldChange, Participant, Series, Tag
 from activities.signals import (
+    Standing,
     activity_changed,
+    asks_how_many_stand,
     asks_why_not_answerable,
     asks_why_not_cancelable,
     asks_why_read_only,
@@ -51,6 +53,19 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
     if activity.original_start:  # What is true of a whole series is true of its occurrences (R15).
         asked += Activity.every.filter(series=activity.series_id, is_series=True)
     return next(filter(None, (_answer(asks_why_read_only, activity=one, profile=profile) for one in asked)), None)
+
+
+def standings(*, activities: list[Activity], profile: Profile) -> dict[int, Standing]:
+    """
+    Return by id how activities stand elsewhere; of those that are not there nobody who listens knows anything.
+
+    What `why_read_only` says of one, asked about many: their participants have to be loaded.
+    """
+    known: dict[int, Standing] = {}
+    answers: list[Any] = asks_how_many_stand.send(sender=Activity, activities=activities, profile=profile)
+    for _receiver, answer in answers:
+        known |= answer
+    return known
 
 
 def why_not_cancelable(*, activity: Activity, profile: Profile) -> str | None:

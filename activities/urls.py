@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from activities import list_views, views
+from activities import calendar_views, list_views, views
 
 app_name = "activities"
 
@@ -16,7 +16,14 @@ urlpatterns = [
     path("activities/selected/delete/", list_views.delete, name="delete-selected"),
     path("activities/selected/export/", list_views.export, name="export-selected"),
     path("activities/deleted/", views.deleted, name="deleted"),
+    path("activities/calendar/entries/", calendar_views.entries, name="calendar-entries"),
+    path("activities/calendar/time-scale/", calendar_views.set_time_scale, name="time-scale"),
+    path("activities/calendar/new/", calendar_views.new_mini, name="new-mini"),
     path(ACTIVITY, views.detail, name="detail"),
+    path(f"{ACTIVITY}move/", calendar_views.move, name="move"),
+    path(f"{ACTIVITY}mini/", calendar_views.show_mini, name="mini"),
+    path(f"{ACTIVITY}mini/edit/", calendar_views.edit_mini, name="edit-mini"),
+    path(f"{ACTIVITY}status/", calendar_views.set_status, name="set-status"),
     path(f"{ACTIVITY}copy/", views.copy, name="copy"),
     path(f"{ACTIVITY}delete/", views.delete, name="delete"),
     path(f"{ACTIVITY}restore/", views.restore, name="restore"),

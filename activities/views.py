@@ -18,6 +18,7 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.http import UserRequest
@@ -28,6 +29,14 @@ from activities.repeat_form import SCOPES
 
 ROWS_ON_A_PAGE = 50
 PEOPLE_OFFERED = 200  # In the filter's menu; more would be no menu any more.
+# Which days a calendar shows.
+SHOWS = {
+    "day": gettext_lazy("Day"),
+    "work_week": gettext_lazy("Work week"),
+    "week": gettext_lazy("Week"),
+    "month": gettext_lazy("Month"),
+    "agenda": gettext_lazy("Agenda"),
+}
 
 
 @login_required
@@ -51,14 +60,17 @@ def _calendar(request: UserRequest, *, filters: selectors.Filters, now: datetime
     today = here.date()
     chosen = _chosen_day(request, filters=filters, today=today)
     first = week.first_day_of_week(chosen)
-    this_week = week.first_day_of_week(today)
+    show = _show(request, filters=filters)
+    context = _calendar_bar_context(request, filters=filters, chosen=chosen, today=today, show=show)
+    if request.headers.get("HX-Target") == "calendar-bar":
+        return render(request, "activities/_calendar_bar.html", context)
     laid_out, activities = selectors.week_of(filters=filters, profile=profile, first=first)
-    is_this_week = first == this_week
+    is_this_week = first == week.first_day_of_week(today)
 
-    def address(day: date | None) -> str:
-        return _address(filters, view="calendar", date=day)
+    def address(day: date | None, **changes: Any) -> str:
+        return _address(filters, view="calendar", date=day, **{"show": show, **changes})
 
-    context = _filters_context(request, filters=filters, view="calendar", kept=[("date", chosen)]) | {
+    context |= {
         "week": laid_out,
         "activities": activities,
         "days": [
@@ -85,7 +97,29 @@ def _calendar(request: UserRequest, *, filters: selectors.Filters, now: datetime
         "previous": address(chosen - timedelta(weeks=1)),
         "next": address(chosen + timedelta(weeks=1)),
         "to_today": address(None),
-        "views": _views(filters, view="calendar", date=None if is_this_week else first),
+        "show": show,
+        "shows": [(name, label, address(chosen, show=name)) for name, label in SHOWS.items()],
+        "chosen": chosen,
+        "scopes": SCOPES,
+        "words": _words_of_the_calendar(),
+    }
+    return render(request, "activities/calendar.html", context)
+
+
+def _calendar_bar_context(
+    request: UserRequest, *, filters: selectors.Filters, chosen: date, today: date, show: str
+) -> dict[str, Any]:
+    """Return what toolbar and quick filters need beside a calendar."""
+    first, this_week = week.first_day_of_week(chosen), week.first_day_of_week(today)
+    kept = [("date", chosen), *([("show", show)] if show else [])]
+
+    def address(day: date) -> str:
+        return _address(filters, view="calendar", date=day, show=show)
+
+    return _filters_context(request, filters=filters, view="calendar", kept=kept) | {
+        "first": first,
+        "last": first + timedelta(days=6),
+        "views": _views(filters, view="calendar", date=None if first == this_week else first),
         "new_query": "&calendar=1" + ("" if chosen == today else f"&start={chosen}"),
         "period_name": selectors.PERIODS.get(selectors.name_of_week(first, today=today)),
         "periods": [
@@ -97,7 +131,40 @@ def _calendar(request: UserRequest, *, filters: selectors.Filters, now: datetime
             for name, weeks in selectors.WEEKS.items()
         ],
     }
-    return render(request, "activities/calendar.html", context)
+
+
+def _show(request: UserRequest, *, filters: selectors.Filters) -> str:
+    """Return which days the address asks for, or the length of its period; "" leaves it to the browser."""
+    asked = request.GET.get("show", "")
+    if asked in SHOWS or "period" not in request.GET or filters.days is None:
+        return asked if asked in SHOWS else ""
+    days = (filters.days[1] - filters.days[0]).days + 1
+    if days == 1:
+        return "day"
+    return "month" if days > week.DAYS_OF_A_WEEK else ""
+
+
+def _words_of_the_calendar() -> dict[str, Any]:
+    """Return what the calendar's script says, in the reader's language."""
+    return {
+        "region": _("Days and hours"),
+        "fresh": _("New activity"),
+        "openDay": _("Show this day"),
+        "nothing": _("There are no records matching the filter criteria."),
+        "more": _("+ %d more"),
+        "close": _("Close"),
+        "week": _("Week %d"),
+        "dayStep": [_("Previous day"), _("Next day")],
+        "weekStep": [_("Previous week"), _("Next week")],
+        "monthStep": [_("Previous month"), _("Next month")],
+        "open": _("Open"),
+        "undo": _("Undo"),
+        "undone": _("Taken back."),
+        "unsaved": _("Save what you typed, or close it first."),
+        "unreachable": _("The server cannot be reached. Nothing has been changed."),
+        "gone": _("This activity is not there any more, or not for you to see."),
+        "failed": _("Something went wrong on the server. Nothing has been changed; try again."),
+    }
 
 
 def _chosen_day(request: UserRequest, *, filters: selectors.Filters, today: date) -> date:
@@ -203,11 +270,17 @@ def _columns(request: UserRequest, *, order: str) -> list[dict[str, str]]:
 
 
 def _address(
-    filters: selectors.Filters, *, view: str, period: str | None = None, date: date | None = None, **changes: Any
+    filters: selectors.Filters,
+    *,
+    view: str,
+    period: str | None = None,
+    date: date | None = None,
+    show: str = "",
+    **changes: Any,
 ) -> str:
     """Return the address of a view with these filters."""
     pairs: list[tuple[str, Any]] = [("view", view)]
-    pairs += [(name, value) for name, value in (("period", period), ("date", date)) if value]
+    pairs += [(name, value) for name, value in (("period", period), ("date", date), ("show", show)) if value]
     return f"?{urlencode(pairs + filters.pairs(**changes))}"
 
 
@@ -430,11 +503,8 @@ def _detail_context(
 
 def _reads_differently(activity: Activity, *, profile: Profile) -> bool:
     """Whether the clock of the activity's zone shows other times than the person's own."""
-    zone = zoneinfo.ZoneInfo(activity.time_zone)
-    return any(
-        at.astimezone(zone).utcoffset() != at.astimezone(profile.zone).utcoffset()
-        for at in (activity.start, activity.due)
-    )
+    other = zoneinfo.ZoneInfo(activity.time_zone)
+    return words.reads_differently(activity.start, activity.due, zone=profile.zone, other=other)
 
 
 def _is_fixed(activity: Activity, profile: Profile) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from datetime import date, datetime, timedelta
 
 from django.utils import formats
@@ -18,6 +19,16 @@ def span_of_time(start: datetime, due: datetime) -> str:
     same_day = start.date() == due.date() or due - start < timedelta(hours=12)
     second = formats.date_format(due, "H:i" if same_day else "D j M Y, H:i")
     return f"{formats.date_format(start, 'D j M Y, H:i')} – {second}"
+
+
+def hours(start: datetime, due: datetime) -> str:
+    """Return the two times of a day, such as “13:30 – 14:30”, in the zone they have."""
+    return f"{formats.date_format(start, 'H:i')} – {formats.date_format(due, 'H:i')}"
+
+
+def reads_differently(*moments: datetime, zone: zoneinfo.ZoneInfo, other: zoneinfo.ZoneInfo) -> bool:
+    """Whether the clocks of two zones show different times at one of these moments."""
+    return any(at.astimezone(zone).utcoffset() != at.astimezone(other).utcoffset() for at in moments)
 
 
 def range_of_days(first: date, last: date) -> str:

@@ -150,6 +150,7 @@ class EventLink(models.Model):
 
     # Google holds the event, or may: a frozen one is still linked; what is gone or forgotten binds nobody.
     HOLDING = (State.LINKED, State.INSERTING, State.FROZEN)
+    SHOWN_AS_HELD = (State.LINKED, State.FROZEN)  # Pages say "in Google" of what is there for certain.
 
     RELEASED = "released"  # In `base_here`: the activity of a link that was let go, for it got no answer (R13).
     KEPT = "kept"  # In `base_here`: its event is gone, and somebody said that the activity stays (R14).

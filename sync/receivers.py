@@ -12,7 +12,9 @@ from accounts.models import ExternalAccount
 from accounts.signals import emails_changed
 from activities.models import Activity
 from activities.signals import (
+    Standing,
     activity_changed,
+    asks_how_many_stand,
     asks_why_not_answerable,
     asks_why_not_cancelable,
     asks_why_not_divisible,
@@ -48,6 +50,11 @@ def let_others_take_over(*, instance: ExternalAccount, **_: Any) -> None:
 @receiver(asks_why_read_only)
 def say_why_it_is_read_only(*, activity: Activity, profile: Any, **_: Any) -> str | None:
     return rights.why_read_only(activity=activity, profile=profile)
+
+
+@receiver(asks_how_many_stand)
+def say_how_they_stand(*, activities: list[Activity], profile: Any, **_: Any) -> dict[int, Standing]:
+    return rights.standings(activities=activities, profile=profile)
 
 
 @receiver(asks_why_not_answerable)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+
 from django.db.models import Q
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
 from activities.models import Activity
+from activities.signals import Standing
 from sync import splitting, store
 from sync.core.decide import why_not_to_cancel
 from sync.models import EventLink
@@ -19,11 +22,49 @@ def why_read_only(*, activity: Activity, profile: Profile) -> str | None:
 
     An activity that is in no Google calendar, or that nobody else takes part in, is anybody's who may open it.
     """
-    states = [*EventLink.HOLDING]
-    if activity.status == Activity.Status.CANCELED:
-        states.append(EventLink.State.DETACHED)  # To set it back is to bring the event back (R14).
+    states = _states_that_bind(activity)
     if not EventLink.objects.filter(_linked(activity), state__in=states).exists():
         return None
+    return _why_bound(activity, profile=profile)
+
+
+def standings(*, activities: list[Activity], profile: Profile) -> dict[int, Standing]:
+    """Return by id how many activities stand in Google, in two statements; of an occurrence, with its series (R15)."""
+    series = {activity.series_id for activity in activities if activity.series_id}
+    of_heads = Q(activity__is_series=True, activity__series__in=series)
+    links = EventLink.objects.filter(
+        Q(activity__in=activities) | of_heads, state__in=[*EventLink.HOLDING, EventLink.State.DETACHED]
+    )
+    links = links.select_related("activity__organizer").prefetch_related("activity__participants")
+    own: dict[int, set[str]] = defaultdict(set)
+    heads: dict[int, Activity] = {}
+    for link in links.defer("event", "base_here", "base_google", "activity__notes"):
+        if link.activity is None:
+            continue
+        own[link.activity.pk].add(link.state)
+        if link.activity.is_series and link.activity.series_id:
+            heads[link.activity.series_id] = link.activity
+    found = {}
+    for activity in activities:
+        head = heads.get(activity.series_id or 0)
+        states = own[activity.pk] | (own[head.pk] if head else set())
+        asked = [activity] if head is None or activity.original_start is None else [activity, head]
+        bound = [one for one in asked if (states if one is activity else own[one.pk]) & {*_states_that_bind(one)}]
+        why = next(filter(None, (_why_bound(one, profile=profile) for one in bound)), None)
+        if states:
+            found[activity.pk] = Standing(bool(states & {*EventLink.SHOWN_AS_HELD}), why)
+    return found
+
+
+def _states_that_bind(activity: Activity) -> list[str]:
+    states: list[str] = [*EventLink.HOLDING]
+    if activity.status == Activity.Status.CANCELED:
+        states.append(EventLink.State.DETACHED)  # To set it back is to bring the event back (R14).
+    return states
+
+
+def _why_bound(activity: Activity, *, profile: Profile) -> str | None:
+    """Return why this person may not change an activity that Google holds, or None."""
     if activity.google_read_only_reason:
         return activity.google_read_only_reason
     if activity.is_collective and activity.organizer and activity.organizer != profile:

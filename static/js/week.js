@@ -1,11 +1,11 @@
-/* The calendar week: hands the numbers of the data attributes to the style sheet, keeps the line at now where it
+/* The calendar week as the server draws it, if FullCalendar could not be loaded: hands the numbers of the data attributes to the style sheet, keeps the line at now where it
    belongs, and on a phone changes the day shown. It stands at the end of the page, so it runs before the first paint. */
 "use strict";
 (() => {
   const NUMBERS = ["days", "first", "hours", "start", "length", "lane", "lanes", "wide", "from", "span", "row", "at"];
   const SMALL = matchMedia("(max-width: 720px)");
   const calendar = document.querySelector(".calendar");
-  if (!calendar) return;
+  if (!calendar || window.FullCalendar) return;
 
   function place(element) {
     for (const name of NUMBERS) {

@@ -61,6 +61,15 @@ def google_panel(context: RequestContext, activity: Activity) -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("sync/_pill.html", takes_context=True)
+def google_pill(context: RequestContext, activity: Activity) -> dict[str, Any]:
+    """Say in one line whether an activity is in Google, for the mini page."""
+    now = timezone.now()
+    explanation = _explained(context, activity, now=now)
+    icon = PANEL_ICONS.get(explanation.state, "cloud-off")
+    return {"explanation": explanation, "icon": icon, "now": now}
+
+
 @register.simple_tag(takes_context=True)
 def why_event_stays(context: RequestContext, activity: Activity) -> str:
     """Return, for whoever is about to delete an activity, why its event stays in Google; empty if it goes too (R4)."""
@@ -79,8 +88,7 @@ def activities_in_google(activities: Iterable[Activity]) -> set[int]:
     shown = list(activities)
     if not shown:
         return set()
-    states = [EventLink.State.LINKED, EventLink.State.FROZEN]
-    links = EventLink.objects.filter(state__in=states)
+    links = EventLink.objects.filter(state__in=EventLink.SHOWN_AS_HELD)
     found = set(links.filter(activity__in=shown).values_list("activity_id", flat=True))
     series = {activity.series_id for activity in shown if activity.series_id}
     if series:
