@@ -170,7 +170,7 @@ def test_deleting_asks_first_and_leaves_out_what_is_not_ones_own(anna, boris, cl
     mine, other = make_activity(by=anna, subject="Mine"), make_activity(by=boris, subject="Of Boris")
     asked = post(client_of_anna, "delete", mine, other).content.decode()
     assert "1 activity disappears for everybody." in asked
-    assert "0 of them are in Google Calendar" in asked
+    assert "None of them is in Google Calendar." in asked
     assert "1 activity is left out" in asked
     assert Activity.objects.present().count() == 2
 
