@@ -13,11 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.http import UserRequest
 from accounts.models import Profile
-from activities import bulk, services, workbook
+from activities import bulk, columns, services, workbook
 from activities.forms import NotesField
 from activities.models import Activity, Tag
 from creatio_sync.forms import StyledForm
@@ -134,6 +134,18 @@ def delete(request: UserRequest) -> HttpResponse:
         count,
     )
     return _told(request, outcome, done % {"count": count})
+
+
+@login_required
+@require_POST
+def choose_columns(request: UserRequest) -> HttpResponse:
+    """Keep which columns the person wants to see, or go back to the usual ones."""
+    if "usual" in request.POST:
+        columns.forget(request.user.profile)
+    else:
+        columns.choose(request.POST.getlist("column"), profile=request.user.profile)
+    messages.success(request, _("The columns have been saved."))
+    return redirect(_back(request))
 
 
 @login_required

@@ -388,3 +388,13 @@ class FieldChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.field} of {self.activity_id}"
+
+
+class ListLayout(models.Model):
+    """Which columns a person has chosen for their list; who has no row has the usual ones."""
+
+    profile = models.OneToOneField(Profile, models.CASCADE, related_name="list_layout")
+    columns = models.JSONField(default=list)  # Names, in the order of the list. The subject is always there.
+
+    def __str__(self) -> str:
+        return f"List of {self.profile}"

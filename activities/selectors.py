@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
 from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.utils import timezone
@@ -44,7 +44,7 @@ TWO_DATES = "dates"  # The period between two days the address gives as "from" a
 DEFAULT_PERIOD = "current_week"
 OVERDUE, OVERDUE_WORDS = "overdue", _("Overdue")  # What is open though its time is over, beside the statuses.
 MOST_COUNTED = 2_000  # Occurrences of a series.
-SORTABLE = ("subject", "status", "start", "due", "category", "owner")
+SORTABLE = ("subject", "status", "start", "due", "category", "priority", "owner", "location")
 
 
 class WrongDates(Exception):
@@ -204,8 +204,11 @@ def sort(activities: QuerySet[Activity], *, order: str) -> QuerySet[Activity]:
         order = column = "start"
     if column == "owner":
         expression: Any = F("owner__full_name")
-    elif column == "subject":
-        expression = Lower("subject")
+    elif column in ("subject", "location"):
+        expression = Lower(column)
+    elif column == "priority":  # By weight, not by the alphabet.
+        weights = [When(priority=value, then=Value(weight)) for weight, value in enumerate(Activity.Priority.values)]
+        expression = Case(*weights, output_field=IntegerField())
     else:
         expression = F(column)
     ordered = expression.desc(nulls_last=True) if order.startswith("-") else expression.asc(nulls_last=True)

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.http import UserRequest
 from accounts.models import CommunicationOption, Profile
-from activities import dashboard_views, feed, forms, meanwhile, selectors, series, services, week, words
+from activities import columns, dashboard_views, feed, forms, meanwhile, selectors, series, services, week, words
 from activities.models import Activity, Participant, Tag
 from activities.repeat_form import SCOPES
 
@@ -178,12 +178,14 @@ def _chosen_day(request: UserRequest, *, filters: selectors.Filters, today: date
 def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) -> HttpResponse:
     profile = request.user.profile
     order = request.GET.get("sort") or "start"
+    shown = columns.of(profile)
     found = selectors.sort(selectors.find(filters=filters, profile=profile), order=order)
     page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
     context = _of_a_period(request, filters=filters, view="list") | {
         "page": page,
         "activities": list(page.object_list),
-        "columns": _columns(request, order=order),
+        "columns": _columns(request, order=order, shown=shown),
+        "columns_to_choose": [(name, label, name in shown) for name, label in columns.COLUMNS.items()],
         "selection": _selection(request, page_number=page.number),
         "now": now,
         "is_section_empty": not page.paginator.count and selectors.is_section_empty(profile),
@@ -255,18 +257,19 @@ def _start_elsewhere(filters: selectors.Filters) -> date | None:
     return filters.days[0] if filters.days and filters.period not in ("current_week", "today") else None
 
 
-def _columns(request: UserRequest, *, order: str) -> list[dict[str, str]]:
-    """Return the sortable columns: their words, where their links lead, and which way they sort now."""
-    labels = [_("Subject"), _("Status"), _("Start"), _("Due"), _("Category"), _("Owner")]
-    columns = []
-    for name, label in zip(selectors.SORTABLE, labels, strict=True):
+def _columns(request: UserRequest, *, order: str, shown: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the columns that are shown: their words, which way they sort now, and the links that sort."""
+    labels = {"subject": _("Subject"), **{name: columns.COLUMNS[name] for name in shown}}
+    heads = []
+    for name, label in labels.items():
         query = request.GET.copy()
         query["view"] = "list"
         query.pop("page", None)
         query["sort"] = f"-{name}" if order == name else name
         direction = {name: "ascending", f"-{name}": "descending"}.get(order, "")
-        columns.append({"name": name, "label": label, "address": f"?{query.urlencode()}", "direction": direction})
-    return columns
+        address = f"?{query.urlencode()}" if name in selectors.SORTABLE else ""
+        heads.append({"name": name, "label": label, "address": address, "direction": direction})
+    return heads
 
 
 def _address(

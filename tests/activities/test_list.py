@@ -7,9 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from activities import bulk
+from activities.columns import COLUMNS
 from activities.models import Activity, FieldChange, Tag
 from sync.models import EventLink
 from tests.factories import MONDAY_NINE, make_activity, make_tag
@@ -40,7 +44,8 @@ def test_a_page_or_all_that_match_are_selected_by_links(anna, client_of_anna):
 
     def boxes(query):
         html = client_of_anna.get(f"/activities/?view=list{query}").content.decode()
-        return html.count('name="activity"'), html.count(" checked disabled>"), html.count(" checked>")
+        rows = [line for line in html.splitlines() if 'name="activity"' in line]
+        return len(rows), sum(" checked disabled>" in row for row in rows), sum(" checked>" in row for row in rows)
 
     assert boxes("") == (50, 0, 0)
     assert boxes("&select=1") == (50, 0, 50)
@@ -165,7 +170,7 @@ def test_deleting_asks_first_and_leaves_out_what_is_not_ones_own(anna, boris, cl
     mine, other = make_activity(by=anna, subject="Mine"), make_activity(by=boris, subject="Of Boris")
     asked = post(client_of_anna, "delete", mine, other).content.decode()
     assert "1 activity disappears for everybody." in asked
-    assert "0 of them are in Google Calendar" in asked
+    assert "None of them is in Google Calendar." in asked
     assert "1 activity is left out" in asked
     assert Activity.objects.present().count() == 2
 
@@ -240,3 +245,58 @@ def test_everything_that_matches_is_exported_with_the_tags_one_may_see(
     assert [row["Subject"].value for row in rows] == [f"Row {number:02}" for number in reversed(range(60))]
     assert {row["Tags"].value for row in rows} == {"Mine"}
     assert {row["Participants"].value for row in rows} == {"Anna, Boris"}
+
+
+# --- Columns --------------------------------------------------------------------------------------------------------
+
+
+def heads(client):
+    return [str(column["label"]) for column in client.get("/activities/?view=list").context["columns"]]
+
+
+def test_columns_are_chosen_and_kept_for_oneself(anna, boris, client_of_anna):
+    make_activity(by=anna, location="Room 7", priority="high")
+    usual = ["Subject", "Status", "Start", "Due", "Category", "Owner", "Tags", "Google"]
+    assert heads(client_of_anna) == usual
+
+    chosen = {"column": ["location", "priority", "nonsense"], "query": "view=list&search=a"}
+    response = client_of_anna.post("/activities/columns/", chosen)
+    assert response["Location"] == "/activities/?view=list&search=a"
+    assert heads(client_of_anna) == ["Subject", "Priority", "Location"]
+    html = client_of_anna.get("/activities/?view=list").content.decode()
+    assert "Room 7</td>" in html
+    assert "High</td>" in html
+    assert "Not started" not in html
+    client_of_boris = Client()
+    client_of_boris.force_login(boris.user)
+    assert heads(client_of_boris) == usual
+
+    client_of_anna.post("/activities/columns/", {})
+    assert heads(client_of_anna) == ["Subject"]
+    client_of_anna.post("/activities/columns/", {"usual": "1"})
+    assert heads(client_of_anna) == usual
+
+
+def test_priorities_are_sorted_by_weight(anna, client_of_anna):
+    for priority in ("medium", "high", "low"):
+        make_activity(by=anna, subject=priority, priority=priority)
+    shown = client_of_anna.get("/activities/?view=list&sort=-priority").context["activities"]
+    assert [str(one) for one in shown] == ["high", "medium", "low"]
+
+
+def test_the_list_needs_the_same_few_statements_however_many_rows_and_columns(anna, boris, client_of_anna):
+    client_of_anna.post("/activities/columns/", {"column": list(COLUMNS)})
+    tag = make_tag(owner=anna)
+
+    def statements():
+        with CaptureQueriesContext(connection) as captured:
+            assert client_of_anna.get("/activities/?view=list").status_code == 200
+        return len(captured)
+
+    make_activity(by=anna, participants=[boris], tags=[tag])
+    statements()  # The message that the columns are saved is shown, and gone.
+    few = statements()
+    assert few <= 15
+    for number in range(40):
+        make_activity(by=anna, participants=[boris], tags=[tag], start=MONDAY_NINE + timedelta(minutes=number))
+    assert statements() == few
