@@ -32,6 +32,7 @@
   let heard = { now: parse(card.dataset.now), at: Date.now() };
   const now = () => time(heard.now + Date.now() - heard.at);
   const today = () => now().slice(0, 10);
+  const mondayOf = (at) => at - ((new Date(at).getUTCDay() + 6) % 7) * DAY;
 
   function element(name, { text, ...attributes } = {}, ...children) {
     const made = document.createElement(name);
@@ -150,7 +151,7 @@
   /* Begin at the time that matters: a while before now, or in another week the morning. */
   function begin() {
     const hour = Number(now().slice(11, 13));
-    const isUsual = hour >= 8 && hour < 19;
+    const isUsual = (hour >= 8 && hour < 19) || mondayOf(parse(card.dataset.date)) !== mondayOf(parse(today()));
     return { minutes: isUsual ? 7 * 60 + 40 : 60 * Math.max(0, Math.min(hour - 1, 13)) }; // With the label of eight.
   }
 
@@ -197,7 +198,7 @@
 
   /* Weeks are counted as ISO 8601 does: the first one has the year's first Thursday. */
   function weekOf(date) {
-    const thursday = new Date(date - ((date.getUTCDay() + 6) % 7) * DAY + 3 * DAY);
+    const thursday = new Date(mondayOf(Number(date)) + 3 * DAY);
     return 1 + Math.floor((thursday - Date.UTC(thursday.getUTCFullYear(), 0, 1)) / (7 * DAY));
   }
 
@@ -249,7 +250,7 @@
     strip.hidden = shown() !== "day";
     if (strip.hidden) return;
     const date = calendar.getDate();
-    const monday = date - ((date.getUTCDay() + 6) % 7) * DAY;
+    const monday = mondayOf(Number(date));
     strip.replaceChildren(...[0, 1, 2, 3, 4, 5, 6].map((number) => {
       const at = new Date(monday + number * DAY);
       const link = element("a", { class: "day-head", href: addressOf({ date: day(at) }), "data-day": day(at), "aria-label": dayName.format(at) }, `${weekdayName.format(at)} `, element("b", { text: at.getUTCDate() }));
@@ -460,7 +461,16 @@
   setInterval(refresh, MINUTE);
   document.addEventListener("visibilitychange", refresh);
 
+  /* FullCalendar calls its tables grids, but they have none of a grid's keys: what is in them are links, whose names say
+     day and time. A part that scrolls can be reached even if there is nothing in it. */
+  const GRID = ["grid", "rowgroup", "row", "gridcell", "columnheader"].map((role) => `[role=${role}]`).join();
+  new MutationObserver(() => {
+    for (const part of host.querySelectorAll(GRID)) part.setAttribute("role", "presentation");
+    for (const link of host.querySelectorAll("a:not([href], [role])[tabindex]")) link.setAttribute("role", "button");
+    host.querySelector(".fc-timegrid-body")?.closest(".fc-scroller").setAttribute("tabindex", "0");
+    host.querySelector(".fc-dayGridMonth-view .fc-daygrid-body")?.closest(".fc-scroller").setAttribute("tabindex", "0");
+    host.querySelector(".fc-list > .fc-scroller")?.setAttribute("tabindex", "0");
+  }).observe(host, { childList: true, subtree: true });
+
   calendar.render();
-  const scroller = host.querySelector(".fc-timegrid-body")?.closest(".fc-scroller");
-  scroller?.setAttribute("tabindex", "0");
 })();

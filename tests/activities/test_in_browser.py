@@ -91,34 +91,6 @@ def top_and_height(locator: Any) -> tuple[float, float]:
     return box["y"], box["height"]
 
 
-def test_blocks_stand_at_their_hours(open_page, week):
-    page = open_page("/activities/")
-    block = page.locator(".event").filter(has_text="Quarterly review")
-    other = page.locator(".event").filter(has_text="Overlapping")
-    (top, height), (other_top, _height) = top_and_height(block), top_and_height(other)
-
-    assert 48 <= height <= 52  # An hour is 52 pixels, less the gap.
-    assert other_top - top == pytest.approx(26, abs=1)
-    assert other.bounding_box()["x"] >= block.bounding_box()["x"] + block.bounding_box()["width"] - 1
-    expect(page.locator(".strip .event")).to_have_count(1)
-
-
-def test_a_click_opens_the_activity(open_page, week):
-    page = open_page("/activities/")
-    page.locator(".event").filter(has_text="Quarterly review").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Quarterly review")
-
-
-def test_on_a_phone_one_day_is_shown_and_chosen(open_page, week):
-    page = open_page("/activities/?date=2026-03-11", viewport={"width": 390, "height": 844})
-    expect(page.locator(".day:visible")).to_have_count(1)
-
-    page.locator(".day-head").nth(4).click()
-    expect(page.locator(".day").nth(4)).to_be_visible()
-    expect(page.locator(".day:visible")).to_have_count(1)
-    assert page.url.endswith("date=2026-03-13")
-
-
 def test_without_a_script_every_day_is_a_list(open_page, week):
     page = open_page("/activities/", java_script_enabled=False)
     first = page.locator(".event").filter(has_text="Quarterly review")

@@ -224,8 +224,9 @@ class Colleague:
     def in_calendar(self, subject: str) -> Locator:
         """Open the calendar of this week and return the links to activities of this subject."""
         self.open_activities()
-        expect(self.page.get_by_role("region", name="Days and hours")).to_be_visible()
-        return self.page.get_by_role("listitem").get_by_role("link", name=re.compile(re.escape(subject)))
+        region = self.page.get_by_role("region", name="Days and hours")
+        expect(region).to_have_attribute("aria-busy", "false")
+        return region.get_by_role("link", name=re.compile(re.escape(subject)))
 
     def in_list(self, subject: str) -> Locator:
         self.open_activities()
