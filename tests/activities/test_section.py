@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 
 import pytest
@@ -335,6 +336,34 @@ def test_the_line_at_now_stands_in_ones_own_zone():
     assert html.count(f'data-at="{11 * 60 + 40}"') == 2
     assert "CET" in html
     assert "data-at" not in page(client, "?date=2026-03-18")
+
+
+def test_only_the_calendar_has_a_style_of_its_own_and_names_it_by_a_nonce(client_of_anna):
+    response = client_of_anna.get("/activities/")
+    policy = response["Content-Security-Policy"]
+    nonce = re.search(r"style-src 'self' 'nonce-([^']+)'", policy)
+    assert nonce
+    assert f'<style data-fullcalendar nonce="{nonce[1]}"></style>' in response.content.decode()
+    assert "unsafe" not in policy
+    assert "nonce" not in client_of_anna.get("/activities/?view=list")["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    ("query", "show"),
+    [("", ""), ("show=month", "month"), ("show=nonsense", ""), ("period=today", "day"), ("period=next_week", "")],
+)
+def test_the_address_says_which_days_are_shown(client_of_anna, query, show):
+    response = client_of_anna.get(f"/activities/?view=calendar&{query}")
+    assert response.context["show"] == show
+    assert f'data-show="{show}"' in response.content.decode()
+
+
+def test_the_toolbar_and_the_filters_are_made_anew_for_other_days(client_of_anna):
+    headers = {"HX-Request": "true", "HX-Target": "calendar-bar"}
+    html = client_of_anna.get("/activities/?view=calendar&date=2026-03-18&show=day", headers=headers).content.decode()
+    assert "?view=list&amp;date=2026-03-16" in html
+    assert 'class="filters"' in html
+    assert 'class="calendar' not in html
 
 
 def test_previous_next_and_today(client_of_anna):
