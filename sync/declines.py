@@ -7,7 +7,7 @@ from typing import Any
 
 from activities.models import Participant
 from sync.core import mapping
-from sync.models import EventLink
+from sync.models import EventLink, SyncOutcome
 
 
 def take_back(link: EventLink) -> None:
@@ -21,6 +21,8 @@ def take_back(link: EventLink) -> None:
         return
     declined = Participant.objects.filter(activity=link.activity_id, profile=_guest(link), response="declined")
     declined.update(response=base["declined_from"])
+    of_answers = SyncOutcome.objects.filter(link=link, action=SyncOutcome.Action.REPLACED, field="response")
+    of_answers.filter(google="declined").update(is_resolved=True)  # Their answer gave way to nothing after all.
     EventLink.objects.filter(pk=link.pk).update(
         base_here={name: value for name, value in base.items() if name != "declined_from"}
     )

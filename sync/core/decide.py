@@ -274,12 +274,28 @@ def _decide_answer(standing: Standing) -> list[Action]:
         return []
     wins = Side.HERE if not changed_in_google or (changed_here and answer.here_at > answer.google_at) else Side.GOOGLE
     lost: list[Action] = []
-    if answer.here_at > LONG_AGO and changed_in_google and answer.here != (answer.base or "needs_action"):
+    if changed_in_google and _is_answer_of_a_person_here(answer):
         reason = "You answered on both sides; the later answer was kept."
         lost = [GaveWay("R11", reason, "response", answer.here, answer.google, wins)]
     if wins is Side.HERE:
         return [*lost, AnswerInGoogle("R10", "You answered here.", answer.here)]
     return [*lost, AnswerHere("R10", "You answered in Google.", answer.google)]
+
+
+def _is_answer_of_a_person_here(answer: Answer) -> bool:
+    """Whether they gave it here since both sides last agreed, so that it must not go without a word (R11)."""
+    return answer.here_at > LONG_AGO and answer.here != (answer.base or "needs_action")
+
+
+def _decide_declined_by_deleting(answer: Answer) -> list[Action]:
+    """R14: a guest deleted their own copy alone, which says No; what they answered here meanwhile is in the journal."""
+    if answer.here in (None, "declined"):
+        return []
+    declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
+    if not _is_answer_of_a_person_here(answer):
+        return [declined]
+    reason = "You answered here, and deleted the event from your own calendar in Google: your answer is No."
+    return [GaveWay("R11", reason, "response", answer.here, "declined", Side.GOOGLE), declined]
 
 
 def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) -> list[Action]:
@@ -289,9 +305,8 @@ def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) ->
     if standing.is_kept and not standing.is_organizer:
         return [Detach("R14", "Canceled in Google; its Organizer kept the activity.")]
     if not standing.is_gone_for_all:
-        declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
-        has_answer = standing.answer.here not in (None, "declined")
-        return [*([declined] if has_answer else []), Detach("R14", "The event is gone from your calendar.")]
+        declined = _decide_declined_by_deleting(standing.answer)
+        return [*declined, Detach("R14", "The event is gone from your calendar.")]
     if standing.unmet:  # Nothing flows; when it qualifies again, this is decided (R4).
         return _freeze(standing) if standing.is_organizer else []
     if standing.is_frozen:

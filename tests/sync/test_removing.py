@@ -128,6 +128,40 @@ def test_a_guest_who_removes_their_copy_has_declined_and_nothing_else(google, an
     assert_quiet(google, boriss)
 
 
+@pytest.mark.rule("R11", "R14")
+def test_who_answers_here_and_then_deletes_their_copy_finds_the_answer_in_the_journal(
+    google, anna, annas, boris, boriss
+):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    services.respond(activity=only_activity(), profile=boris, response="accepted", now=timezone.now())
+    google.person("boris@northfold.example").delete(event["id"])
+
+    session = synchronize(boriss)
+
+    assert only_activity().participants.get(profile=boris).response == "declined"
+    lost = session.outcomes.get(action="replaced")
+    assert (lost.field, lost.here, lost.google, lost.kept) == ("response", "accepted", "declined", "google")
+    assert (lost.rule, lost.is_resolved) == ("R11", False)
+    assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R11", "R14")
+def test_what_was_no_deletion_of_theirs_leaves_no_question_about_their_answer(google, anna, annas, boris, boriss):
+    event = invite_both(google)
+    synchronize(annas)
+    synchronize(boriss)
+    services.respond(activity=only_activity(), profile=boris, response="accepted", now=timezone.now())
+    google.person("anna@northfold.example").delete(event["id"])
+
+    heard_first = synchronize(boriss)
+    synchronize(annas)
+
+    assert only_activity().participants.get(profile=boris).response == "accepted"
+    assert heard_first.outcomes.get(action="replaced").is_resolved
+
+
 @pytest.mark.rule("R14", "R20")
 def test_absence_from_a_complete_read_is_confirmed_before_anything_is_removed(google, anna, annas):
     kept, gone = tagged(anna, "Kept"), tagged(anna, "Gone")

@@ -9,7 +9,7 @@ what became of it (R11). Whose it is to change counts for nothing here: what is 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -25,6 +25,7 @@ HERE, GOOGLE = "here", "google"
 GONE, THERE = "gone", "there"
 # What each copy of an event has for itself: the one that counts is that of the activity's Organizer.
 OF_A_COPY = {"is_private", "show_as_free", "reminder"}
+SWITCHES = ("is_private", "show_as_free")
 ANSWERS = {"needsAction": "needs_action"}
 MOST_COUNTED = 400  # Occurrences of a series.
 Place = tuple[Any, ...]  # Event and calendar, or activity and ""; then the field, and of whom.
@@ -39,6 +40,7 @@ class Both:
     google: Values
     events: dict[int, set[str]]  # Of each activity, all that it ever was.
     organizers: dict[int, str | None]  # Their address, of each activity.
+    agreed: dict[tuple[str, Place], Any]  # What both last agreed on, of what is yes or no.
 
 
 @dataclass
@@ -58,7 +60,7 @@ class Edits:
     """Follows the changes that people make on both sides."""
 
     _moment: int = 0
-    _now: Both = field(default_factory=lambda: Both({}, {}, {}, {}))
+    _now: Both = field(default_factory=lambda: Both({}, {}, {}, {}, {}))
     _open: dict[tuple[str, Place], Edit] = field(default_factory=dict)
     _taken_back: list[Edit] = field(default_factory=list)
     # Since when each place has held what: looks and values, in order.
@@ -75,7 +77,8 @@ class Edits:
             before = known[side].get((*place[:2], "status"))
             # What a series, a later part of it, or what is back from the bin begins with, nobody has changed now.
             is_new = before is None if _field(place) == "status" else before != THERE
-            if is_new or _goes_with_the_rest(place, value, now.here if side == HERE else now.google):
+            is_back = now.agreed.get((side, place)) == value is not None  # What was and is again is no change (R11).
+            if is_new or is_back or _goes_with_the_rest(place, value, now.here if side == HERE else now.google):
                 self._open.pop((side, place), None)
             else:
                 self._open[side, place] = Edit(side, place, value, self._moment, journal)
@@ -163,7 +166,23 @@ def look(google: Emulator, *, users: frozenset[str]) -> Both:
     for activity, event in links.values_list("activity", "event_id"):
         events[activity].add(event)
     here, organizers = _here()
-    return Both(here, _there(google, users), events, organizers)
+    return Both(here, _there(google, users), events, organizers, _agreed(organizers))
+
+
+def _agreed(organizers: dict[int, str | None]) -> dict[tuple[str, Place], Any]:
+    values: dict[tuple[str, Place], Any] = {}
+    links = EventLink.objects.filter(activity__in=organizers).exclude(base_here=None).exclude(base_google=None)
+    columns = ("activity", "event_id", "calendar__account__login", "base_here", "base_google")
+    for pk, event, login, base_here, base_google in links.values_list(*columns):
+        if organizers[pk] != login:
+            continue
+        presence = THERE if base_here.get("presence", "present") == "present" else GONE
+        for place, base in (((HERE, (pk, "")), base_here), ((GOOGLE, (event, login)), base_google)):
+            side, where = place
+            values[side, (*where, "status")] = presence
+            content = base.get("snapshot") or {}
+            values |= {(side, (*where, name)): content[name] for name in SWITCHES if name in content}
+    return values
 
 
 def _here() -> tuple[Values, dict[int, str | None]]:
@@ -226,7 +245,12 @@ def _shown(body: dict[str, Any], calendar: str, users: frozenset[str]) -> dict[t
 
 
 def _repeats(pattern: recurrence.Pattern) -> tuple[str, int]:
-    """Return how often it repeats, and how many times: a series both moved and cut has other letters."""
+    """
+    Return how often it repeats, and how many times: a series both moved and cut has other letters.
+
+    What is left out by its day counts along: once the series is moved, that is none of its occurrences any more.
+    """
+    pattern = replace(pattern, lines=tuple(line for line in pattern.lines if not line.startswith("EXDATE")))
     rules = ";".join(line.partition(":")[2] for line in pattern.lines if line.startswith("RRULE"))
     how_often = ";".join(sorted(part for part in rules.split(";") if part.startswith(("FREQ=", "INTERVAL="))))
     return how_often, sum(1 for _ in islice(recurrence.starts(pattern), MOST_COUNTED))

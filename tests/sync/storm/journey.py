@@ -120,6 +120,7 @@ class Journey(RuleBasedStateMachine):
         """Somebody else's session in the middle of this one; of the same person's, a second message for it."""
         self.world.send(self.world.ask(other).pk)
         self.world.work()
+        self.world.ledger.judge(has_heard_all=False)  # What it changed is nobody's edit.
 
     def _it_hangs(self, other: str, dice: Dice) -> None:
         """It shows no sign of life for so long that another worker takes the calendar over, and then it goes on."""
