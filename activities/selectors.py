@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import islice
 from typing import Any
 
-from django.db.models import Case, F, IntegerField, Prefetch, Q, QuerySet, Value, When
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, Count, F, IntegerField, Prefetch, Q, QuerySet, Value, When, Window
 from django.db.models.functions import Lower
 from django.http import QueryDict
 from django.utils import timezone
@@ -186,10 +187,18 @@ def matching(*, filters: Filters, profile: Profile, in_calendar: bool = False) -
 
 def with_what_a_page_shows(activities: QuerySet[Activity], *, profile: Profile) -> QuerySet[Activity]:
     """Load people and tags along: of the tags only those this person may see, as `visible_tags` (R1)."""
-    return activities.select_related("owner", "series").prefetch_related(
-        Prefetch("tags", queryset=Tag.objects.visible_to(profile), to_attr="visible_tags"),
-        Prefetch("participants", queryset=Participant.objects.select_related("profile")),
-    )
+    taking_part = Prefetch("participants", queryset=Participant.objects.select_related("profile"))
+    return _with_tags(activities, profile=profile).select_related("series").prefetch_related(taking_part)
+
+
+def rows_of_list(ids: list[int], *, profile: Profile) -> QuerySet[Activity]:
+    """Return these activities with what the list shows of them, which is less than a page of one does."""
+    return _with_tags(Activity.objects.filter(pk__in=ids), profile=profile).defer("notes", "result_details")
+
+
+def _with_tags(activities: QuerySet[Activity], *, profile: Profile) -> QuerySet[Activity]:
+    visible = Prefetch("tags", queryset=Tag.objects.visible_to(profile), to_attr="visible_tags")
+    return activities.select_related("owner").prefetch_related(visible)
 
 
 def is_section_empty(profile: Profile) -> bool:
@@ -213,6 +222,39 @@ def sort(activities: QuerySet[Activity], *, order: str) -> QuerySet[Activity]:
         expression = F(column)
     ordered = expression.desc(nulls_last=True) if order.startswith("-") else expression.asc(nulls_last=True)
     return activities.order_by(ordered, "start", "id")
+
+
+class OnePassPaginator(Paginator):
+    """
+    Pages of activities. One pass over all that match finds the ids of a page and counts the others.
+
+    A search reads much text, which it should do once, and whole rows are wide to sort; so `load` gets the rows of a
+    page by their ids.
+    """
+
+    def __init__(
+        self, found: QuerySet[Activity], *, size: int, load: Callable[[list[int]], QuerySet[Activity]]
+    ) -> None:
+        super().__init__(found, size)
+        self._found, self._load = found, load
+
+    def get_page(self, number: Any) -> Page[Any]:
+        """Return the page of a number as an address has it; the first or the last one where there is no such page."""
+        wanted = read_number(number) or 1
+        ids = self._ids(wanted)
+        if not ids and wanted > 1:
+            wanted = self.num_pages
+            ids = self._ids(wanted)
+        rows = {activity.pk: activity for activity in self._load(ids)} if ids else {}
+        return Page([rows[pk] for pk in ids if pk in rows], wanted, self)
+
+    def _ids(self, number: int) -> list[int]:
+        found = self._found.annotate(all_there_are=Window(Count("*"))).values_list("pk", "all_there_are")
+        begin = (number - 1) * self.per_page
+        of_page = list(found[begin : begin + self.per_page])
+        if of_page or number == 1:
+            self.count = of_page[0][1] if of_page else 0
+        return [pk for pk, _all in of_page]
 
 
 @dataclass(frozen=True, slots=True)

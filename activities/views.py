@@ -179,12 +179,16 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
     profile = request.user.profile
     order = request.GET.get("sort") or "start"
     shown = columns.of(profile)
-    found = selectors.sort(selectors.find(filters=filters, profile=profile), order=order)
-    page = Paginator(found, ROWS_ON_A_PAGE).get_page(request.GET.get("page"))
+    found = selectors.sort(selectors.matching(filters=filters, profile=profile), order=order)
+    pages = selectors.OnePassPaginator(
+        found, size=ROWS_ON_A_PAGE, load=lambda ids: selectors.rows_of_list(ids, profile=profile)
+    )
+    page = pages.get_page(request.GET.get("page"))
     context = _of_a_period(request, filters=filters, view="list") | {
         "page": page,
         "activities": list(page.object_list),
         "columns": _columns(request, order=order, shown=shown),
+        "shown": frozenset(shown),  # Their cells come in the order of `columns.COLUMNS`, as what is chosen does.
         "columns_to_choose": [(name, label, name in shown) for name, label in columns.COLUMNS.items()],
         "selection": _selection(request, page_number=page.number),
         "now": now,

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.template import RequestContext
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -101,23 +102,30 @@ def activities_in_google(activities: Iterable[Activity]) -> set[int]:
 def synchronize_menu(context: RequestContext) -> dict[str, Any]:
     """Show Synchronize now, Set up… and Sessions, for the menu Actions; without an account an offer to add one."""
     return {
-        "account": context["request"].user.profile.google_account,
+        "account": _account_of(context["request"]),
         "csrf_token": context.get("csrf_token"),
     }
 
 
-@register.inclusion_tag("sync/_status.html")
-def sync_status(profile: Profile, *, replaces: bool = False) -> dict[str, Any]:
+def _account_of(request: HttpRequest) -> ExternalAccount | None:
+    """Return the Google account of who asks. Several parts of a page want it, which ask the database once."""
+    if not hasattr(request, "_google_account"):
+        request._google_account = request.user.profile.google_account  # type: ignore[attr-defined, union-attr]
+    return request._google_account  # type: ignore[attr-defined]
+
+
+@register.inclusion_tag("sync/_status.html", takes_context=True)
+def sync_status(context: RequestContext, *, replaces: bool = False) -> dict[str, Any]:
     """
     Show in the section panel how the synchronization stands; nothing for people without an account.
 
     With `replaces` it comes along with a part of a page and takes the place of what the panel shows.
     """
-    account = profile.google_account
+    account = _account_of(context["request"])
     if account is None:
         return {}
-    calendar = SyncedCalendar.objects.filter(account=account).first()
-    latest = SyncSession.objects.filter(calendar=calendar).first() if calendar else None
+    latest = SyncSession.objects.filter(calendar__account=account).select_related("calendar").first()
+    calendar = latest.calendar if latest else SyncedCalendar.objects.filter(account=account).first()
     tone, text = _status(account, calendar, latest, now=timezone.now())
     return {"tone": tone, "text": text, "replaces": replaces}
 
