@@ -9,7 +9,7 @@ what became of it (R11). Whose it is to change counts for nothing here: what is 
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
@@ -130,17 +130,33 @@ class Edits:
         return any(self._held(*other, edit) for other in others) or _is_told(edit, activities)
 
     def _held(self, side: str, place: Place, edit: Edit) -> bool:
-        """Whether the other side had this value at any moment since it was given until it was taken back."""
+        """
+        Whether the other side had this value at any moment since it was given until it was taken back.
+
+        A series that both sides cut ends where the shorter one does.
+        """
+        is_cut = _field(edit.place) == "when" and _is_cut_shorter(edit.value, self._before(edit))
         spans = self._history.get((side, place), [(0, None)])
         ends = [moment for moment, _value in spans[1:]] + [edit.taken_back + 1]
         return any(
-            value == edit.value and begin <= edit.taken_back and end > edit.made
+            (value == edit.value or (is_cut and _is_cut_shorter(value, edit.value)))
+            and begin <= edit.taken_back
+            and end > edit.made
             for (begin, value), end in zip(spans, ends, strict=True)
         )
+
+    def _before(self, edit: Edit) -> Any:
+        """Return what the place held until then."""
+        earlier = [value for moment, value in self._history[edit.side, edit.place] if moment < edit.made]
+        return earlier[-1] if earlier else None
 
     def _has_another_organizer(self, edit: Edit, activities: list[int]) -> bool:
         """Whether what each copy has for itself was rebased to the copy of who organizes it by now (R5)."""
         return any(edit.made < moment <= edit.taken_back for pk in activities for moment, _ in self._organizers[pk])
+
+
+def _is_cut_shorter(value: Any, than: Any) -> bool:
+    return bool(value and than and value[0] == than[0] and 0 < value[1] < than[1])
 
 
 def _field(place: Place) -> str:
@@ -248,11 +264,12 @@ def _repeats(pattern: recurrence.Pattern) -> tuple[str, int]:
     """
     Return how often it repeats, and how many times: a series both moved and cut has other letters.
 
-    What is left out by its day counts along: once the series is moved, that is none of its occurrences any more.
+    Where a day is left out nobody can count: once the series is moved, that day is none of its occurrences any more.
     """
-    pattern = replace(pattern, lines=tuple(line for line in pattern.lines if not line.startswith("EXDATE")))
     rules = ";".join(line.partition(":")[2] for line in pattern.lines if line.startswith("RRULE"))
     how_often = ";".join(sorted(part for part in rules.split(";") if part.startswith(("FREQ=", "INTERVAL="))))
+    if any(line.startswith("EXDATE") for line in pattern.lines):
+        return how_often, 0
     return how_often, sum(1 for _ in islice(recurrence.starts(pattern), MOST_COUNTED))
 
 
