@@ -7,6 +7,7 @@ from typing import Any
 
 from activities.models import Activity
 from sync import repeating, splitting, store, writing
+from sync.core import mapping
 from sync.core.decide import Presence
 from sync.google import errors
 from sync.google.gateway import Call
@@ -31,7 +32,11 @@ def bring_activity(run: Run, mark: ActivityMark) -> Conversation:
 
 
 def _begin_exception(run: Run, mark: ActivityMark) -> Linking:
-    """An occurrence that differs from its series becomes an exception in Google, read afresh first (R12, R15)."""
+    """
+    An occurrence that differs from its series becomes an exception in Google, read afresh first (R12, R15).
+
+    :raises LookLater: if Google has none there and the series was changed meanwhile.
+    """
     if not Activity.every.filter(pk=mark.activity_id, series__isnull=False).exists():
         return None  # It has left its series in this very session.
     activity = store.load_activity(mark.activity_id)
@@ -42,6 +47,8 @@ def _begin_exception(run: Run, mark: ActivityMark) -> Linking:
         event = yield Call("get", event_id=repeating.event_id_of(whole, activity))
     except errors.EventGone:  # The id is a convention, not a promise: ask for the occurrence by its original start.
         event = yield from _find_occurrence(run, whole, activity)
+    if mapping.facts_of(event).is_cancelled and _is_to_be_looked_at(whole):
+        raise LookLater  # It may have gone with its day, which the series knows.
     return repeating.link_exception(run, activity, whole, event)
 
 
@@ -56,13 +63,18 @@ def _find_occurrence(run: Run, whole: EventLink, activity: Activity) -> Generato
     try:
         return run.gateway.find_occurrence(series_event_id=whole.event_id, original_start=activity.original_start)
     except errors.EventGone as error:
-        if repeating.is_time_on_its_way(whole):
+        if repeating.is_time_on_its_way(whole) or _is_to_be_looked_at(whole):
             raise LookLater from error
         series = yield Call("get", event_id=whole.event_id)
         if series.get("etag") == whole.etag:
             raise
         store.observe_event(run, whole, series)
         raise LookLater from error
+
+
+def _is_to_be_looked_at(whole: EventLink) -> bool:
+    """Whether something about a series waits for its turn: what becomes of its occurrences follows from that (R15)."""
+    return EventLink.objects.filter(pk=whole.pk, is_marked=True).exists()
 
 
 def _begin_insert(run: Run, mark: ActivityMark) -> Linking:

@@ -183,7 +183,8 @@ def _bring_back_in_google(run: Run, pair: Pair, actions: Iterable[core.Action]) 
     if event is not None and not mapping.facts_of(event).is_cancelled:
         writing.relink(run, pair, event)
         return
-    if event is None and pair.activity.original_start and repeating.link_of_head(run, pair.activity):
+    is_named = event is not None and pair.facts.series_event_id  # A bare stub says not even of which series it was.
+    if not is_named and pair.activity.original_start and repeating.link_of_head(run, pair.activity):
         yield from look_at_its_series(run, pair.link)
         repeating.let_go(run, pair.link)
         return

@@ -39,7 +39,25 @@ def bring_together(run: Run, link_id: int) -> Conversation:
         except (errors.EventChangedMeanwhile, errors.EventGone):
             if link.activity and link.activity.is_series and repeating.is_time_on_its_way(link):
                 _read_on(run)  # It may be that somebody changed one occurrence, which our write would make it forget.
+            if repeating.is_no_exception_yet(link):
+                yield from _look_again_whether_it_is_one(run, link)
+                continue
             yield from _look_afresh(run, link)
+
+
+def _look_again_whether_it_is_one(run: Run, link: EventLink) -> Conversation:
+    """
+    Tell whether somebody has made this occurrence an exception in Google, or changed all of its series (R15).
+
+    What Google shows of it says the same in both cases; it lists exceptions alone.
+    """
+    seen = link.etag
+    _read_on(run)
+    link.refresh_from_db()
+    is_listed = link.etag != seen
+    yield from _look_afresh(run, link)
+    if not is_listed:
+        repeating.is_still_no_exception(link)
 
 
 def _read_on(run: Run) -> None:

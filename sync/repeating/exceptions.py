@@ -344,6 +344,19 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
         return link
 
 
+def is_no_exception_yet(link: EventLink) -> bool:
+    """Whether Google showed nothing but its series of an occurrence that was linked to send something about it."""
+    return AS_OF_SERIES in (link.base_here or {})
+
+
+def is_still_no_exception(link: EventLink) -> None:
+    """Keep that what Google shows of an occurrence now is still its series alone."""
+    link.refresh_from_db()
+    if link.base_here is not None:
+        link.base_here[AS_OF_SERIES] = link.etag
+        link.save(update_fields=["base_here"])
+
+
 def is_none_in_google(link: EventLink, event: Mapping[str, Any]) -> bool:
     """Whether an occurrence was linked to send something about it, and Google shows nothing but its series yet."""
     etag = (link.base_here or {}).get(AS_OF_SERIES)

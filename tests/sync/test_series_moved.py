@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -381,4 +382,56 @@ def test_what_was_changed_beyond_the_horizon_is_so_in_the_series_that_is_made_an
     assert Activity.objects.get(subject="Years from now").original_start == at("2030-03-04")
     anew = [event["id"] for event in google.person(ANNA).events() if "recurrence" in event]
     assert google.person(ANNA).event(f"{anew[0]}_20300304T090000Z")["summary"] == "Years from now"
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R12", "R13")
+@pytest.mark.parametrize("to", ["2027-03-08T17:00:00", "2027-03-09T04:00:00"], ids=["another hour", "another day"])
+@pytest.mark.parametrize("is_exception", [False, True], ids=["plain", "an exception"])
+@pytest.mark.parametrize("is_marked", [False, True], ids=["series as it was", "series changed too"])
+def test_one_that_was_changed_here_is_never_an_event_of_its_own_when_google_moves_its_series_in_this_moment(
+    google, anna, annas, to, is_exception, is_marked
+):
+    """Whose turn in the session is over already, the series, is looked at first in the next one."""
+    event = make_there(google)
+    synchronize(annas)
+    if is_exception:
+        make_exception(google, annas)
+    change(occurrence(DAY), anna, subject="Ours")
+    change(occurrence("2027-03-08"), anna, location="Hall")
+    if is_marked:
+        google.person(ANNA).edit(event["id"], {"description": "Bring coffee"})
+    moved = timed(to, f"{to[:11]}{int(to[11:13]) + 1:02}:00:00", ZONE)
+    google.interject(lambda: google.person(ANNA).edit(event["id"], moved), method="PATCH", times=1)
+
+    statuses = [synchronize(annas).status for _session in range(3)]
+
+    assert statuses == ["succeeded"] * 3
+    shown = [(one["summary"], one.get("location", "")) for one in there(google)]
+    assert sorted(shown) == sorted(
+        [("Ours", "Garden" if is_exception else ""), ("Stand-up", "Hall"), *[("Stand-up", "")] * 3]
+    )
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11", "R12")
+@pytest.mark.parametrize("later", ["here", "google"])
+def test_one_that_gives_way_to_what_google_says_about_all_in_this_moment_follows_its_series_again(
+    google, anna, annas, later
+):
+    """Nothing is sent about it then, so Google tells nothing about it either: by itself it would be forgotten."""
+    event = make_there(google)
+    synchronize(annas)
+    google.clock.advance(timedelta(minutes=-10 if later == "here" else 10))
+    change(occurrence(DAY), anna, notes="Ours")
+    google.interject(lambda: google.person(ANNA).edit(event["id"], {"description": "Theirs"}), method="PATCH", times=1)
+    assert synchronize(annas).status == "succeeded"
+
+    google.person(ANNA).edit(event["id"], {"description": "Theirs, again"})
+    for _session in range(2):
+        assert synchronize(annas).status == "succeeded"
+
+    assert_same(google, anna)
+    assert occurrence(DAY).notes == ("Ours" if later == "here" else "Theirs, again")
     assert_quiet(google, annas)
