@@ -137,6 +137,8 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
     try:
         with run.transaction():
             writing.settle_pair(run, pair, event=event, to_here=to_here, **settle)
+            if pair.here.base and not isinstance(pair.here.base.when, Repeating):
+                repeating.mark_what_deviates(run, pair.activity)  # Google may have known of no series until now.
             journal(run, pair, to_journal, item=name_after(pair, actions))
             note_in_google(run, pair, noted, item=name_after(pair, actions))
             note_here(run, pair, actions)

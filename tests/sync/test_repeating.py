@@ -536,6 +536,23 @@ def test_a_single_activity_begins_to_repeat_and_stops_again(google, anna, annas)
     assert [row.pk for row in Activity.objects.present()] == [activity.pk]
 
 
+@pytest.mark.rule("R4", "R15")
+def test_what_begins_to_repeat_while_it_is_frozen_comes_with_what_was_changed_about_one_of_them(google, anna, annas):
+    activity = tagged(anna, "Stand-up", start=at("2027-03-08"), due=at("2027-03-08", "11:00"), time_zone=ZONE)
+    synchronize(annas)
+    series.repeat(activity=activity, lines=WEEKLY, by=anna, now=timezone.now())
+    change(occurrence("2027-03-08"), anna, show_in_calendar=False)
+    change(occurrence("2027-03-22"), anna, notes="Bring coffee")
+    assert synchronize(annas).outcomes.get().action == "frozen"
+
+    change(occurrence("2027-03-08"), anna, show_in_calendar=True)
+    synchronize(annas)
+
+    assert_same(google, anna)
+    assert [one.get("description", "") for one in there(google)] == ["", "", "Bring coffee", "", ""]
+    assert_quiet(google, annas)
+
+
 @pytest.mark.rule("R15")
 def test_an_event_begins_to_repeat_in_google_and_stops_again(google, anna, annas):
     event = google.person(ANNA).create_event({"summary": "Stand-up", **MONDAY})
