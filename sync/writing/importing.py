@@ -163,7 +163,10 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         _release(former)  # Somebody brought the former one back as well.
         if own.exists():
             raise ChangedHere
+        is_new = not activity.participants.filter(profile=run.me).exists()
         meet(run, activity, facts, joins=True)
+        if is_new:
+            _agree_with_organizer_on(run.me.pk, activity)
         activity.tags.add(run.tag())
         if activity.organizer_id == run.me.pk:
             take_own_copy(activity, content)
@@ -181,6 +184,20 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
             repeating.mark_what_deviates(run, activity)
         run.count("added", SyncOutcome.Direction.HERE)
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
+
+
+def _agree_with_organizer_on(profile: int, activity: Activity) -> None:
+    """
+    Whom the Organizer invited in Google nobody has added here: taken off there again, they are off (R7, R9).
+
+    The Organizer's own session may come later than that of the guest, and see neither.
+    """
+    links = EventLink.objects.filter(activity=activity, calendar__account__profile=activity.organizer_id)
+    for link in links.select_for_update(of=("self",), no_key=True):
+        for base in (link.base_here, link.base_google):
+            if base and base.get("snapshot"):
+                base["snapshot"]["people"] = sorted({*base["snapshot"]["people"], profile})
+        link.save(update_fields=["base_here", "base_google"])
 
 
 def release(run: Run, link: EventLink) -> None:

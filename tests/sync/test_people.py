@@ -502,3 +502,28 @@ def test_a_meeting_its_substitute_organizer_threw_away_runs_by_who_still_has_it(
     assert only_activity().location == "Room 5"
     for calendar in (annas, boriss):
         assert_quiet(google, calendar)
+
+
+@pytest.mark.rule("R7", "R9", "R17")
+@pytest.mark.parametrize("repeats", [False, True], ids=["one", "series"])
+def test_whom_the_organizer_takes_off_in_google_again_before_their_own_session_stays_off(
+    google, anna, annas, boris, boriss, repeats
+):
+    """Boris's own session has met the invitation meanwhile, which nobody here has made."""
+    rule = {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]} if repeats else {}
+    event = google.person("anna@northfold.example").create_event({"summary": "Review", **TEN, **rule})
+    synchronize(annas)
+    google.person("anna@northfold.example").edit(event["id"], {"attendees": [{"email": "boris@northfold.example"}]})
+    synchronize(boriss)
+    assert Activity.objects.filter(participants__profile=boris).count() == (3 if repeats else 1)
+    google.person("anna@northfold.example").edit(event["id"], {"attendees": []})
+    google.mail.clear()
+    google.requests.clear()
+
+    synchronize(boriss)
+    synchronize(annas)
+
+    assert not Activity.objects.filter(participants__profile=boris).exists()
+    assert "attendees" not in google.person("anna@northfold.example").event(event["id"])
+    assert not google.mail
+    assert_quiet(google, annas)
