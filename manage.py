@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line. `demo` and `test`, and whatever finds no Django, build the virtual environment they need."""
+"""Django's command line. `demo`, `test`, `screenshots`, and whatever finds no Django, build the environment they need."""
 
 import hashlib
 import importlib.util
@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent
 VENV = Path(os.environ.get("CREATIO_SYNC_VENV", ROOT / ".venv"))
 RUNTIME = ["requirements.txt"]
 WITH_TESTS = ["requirements.txt", "requirements-test.txt"]
-NEEDS = {"demo": RUNTIME, "test": WITH_TESTS}
+NEEDS = {"demo": RUNTIME, "test": WITH_TESTS, "screenshots": WITH_TESTS}
 PACKAGES = ("django", "celery", "googleapiclient")  # Some of RUNTIME: where one is missing, they are not installed.
 
 
@@ -80,13 +80,18 @@ def main() -> None:
             f"command cannot run.\nInstall them: {sys.executable} -m pip install -r requirements.txt\n"
             "Or leave out CREATIO_SYNC_NO_VENV: then the command makes an environment of its own."
         )
-    # Neither is a Django command: Django would read its settings before the servers of the tests are up, and before
-    # the demo has made the environment they come from.
+    # None of these is a Django command: Django would read its settings before the servers of the tests are up, and
+    # before the demo has made the environment they come from.
     if command == "test":
         os.chdir(ROOT)
         from tests import run
 
         sys.exit(run.main(sys.argv[2:]))
+    if command == "screenshots":
+        os.chdir(ROOT)
+        from tests import screenshots
+
+        sys.exit(screenshots.main(sys.argv[2:]))
     if command == "demo":
         from creatio_sync import demo
 

@@ -21,7 +21,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -40,12 +41,28 @@ class UnableToStart(Exception):
     """The demo cannot start. The message is written for the user."""
 
 
-def main(arguments: list[str]) -> int:
-    """Run until Ctrl-C (exit code 0) or until a part ends by itself (1)."""
+@dataclass(frozen=True)
+class Running:
+    """Where the parts that were started for a task answer."""
+
+    product: str
+    google: str
+
+
+Task = Callable[[Running], int]  # Returns the exit code.
+
+
+def main(arguments: list[str], *, task: Task | None = None) -> int:
+    """
+    Run until Ctrl-C (exit code 0) or until a part ends by itself (1).
+
+    With a `task`, the parts run for it alone, on data that is thrown away, and its exit code is returned.
+    """
     options = _parser().parse_args(arguments)
+    options.task = task or (_smoke if options.smoke else None)
     os.umask(0o077)  # Whatever the folder chosen, what is made in it is for its owner only.
-    if options.smoke and os.environ.get("GOOGLE_CLIENT_ID"):
-        print("--smoke needs the local Google: leave GOOGLE_CLIENT_ID unset.", file=sys.stderr)
+    if options.task and os.environ.get("GOOGLE_CLIENT_ID"):
+        print("This needs the local Google: leave GOOGLE_CLIENT_ID unset.", file=sys.stderr)
         return 1
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # SIGINT too: a shell's background jobs ignore it.
@@ -85,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "--data", type=lambda text: Path(text).expanduser().resolve(), metavar="DIR",
         help="where the database, the keys and the local Google's events are kept (default .demo)",
     )  # fmt: skip
+    parser.set_defaults(task=None)
     return parser
 
 
@@ -97,7 +115,7 @@ def _port(text: str) -> int:
 @contextlib.contextmanager
 def _data_folder(options: argparse.Namespace) -> Iterator[None]:
     """Choose the folder when none was named; a smoke test leaves what people have entered alone."""
-    if options.data is None and options.smoke:
+    if options.data is None and options.task:
         with tempfile.TemporaryDirectory(prefix="creatio-sync-") as folder:
             options.data = Path(folder)
             yield
@@ -153,8 +171,8 @@ def _run(options: argparse.Namespace) -> int:
         parts.wait_for("web", f"http://{HOST}:{options.port}/healthz")
         if with_emulator:
             parts.wait_for("google", f"http://{HOST}:{options.google_port}/")
-        if options.smoke:
-            return _smoke(options, values)
+        if options.task:
+            return int(options.task(Running(values["PUBLIC_BASE_URL"], f"http://{HOST}:{options.google_port}")))
         say(_banner(options, values, with_emulator=with_emulator))
         return parts.watch()
     except KeyboardInterrupt:
@@ -165,15 +183,15 @@ def _run(options: argparse.Namespace) -> int:
         return 1
     finally:
         parts.stop()
-        if not options.smoke:
+        if not options.task:
             say(f"Stopped. The data is kept in {options.data}; the same command starts it again.")
 
 
-def _smoke(options: argparse.Namespace, values: dict[str, str]) -> int:
+def _smoke(running: Running) -> int:
     from . import smoke
 
     try:
-        smoke.run(product=values["PUBLIC_BASE_URL"], google=f"http://{HOST}:{options.google_port}", say=say)
+        smoke.run(product=running.product, google=running.google, say=say)
     except (smoke.NotAsExpected, OSError) as error:
         say(f"Smoke test failed: {error}")
         return 1
@@ -223,7 +241,7 @@ def make_environment(options: argparse.Namespace, *, with_emulator: bool) -> dic
         "DJANGO_SECRET_KEY": kept.get("DJANGO_SECRET_KEY") or secrets.token_urlsafe(50),
         "TOKEN_ENCRYPTION_KEYS": kept.get("TOKEN_ENCRYPTION_KEYS") or _fernet_key(),
         # A slim machine may be unable to resolve localhost; a browser always can.
-        "PUBLIC_BASE_URL": f"http://{HOST if options.smoke else 'localhost'}:{options.port}",
+        "PUBLIC_BASE_URL": f"http://{HOST if options.task else 'localhost'}:{options.port}",
         "ALLOWED_HOSTS": "localhost,127.0.0.1,[::1]",
     }
     if with_emulator:

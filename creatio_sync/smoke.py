@@ -81,6 +81,19 @@ def run(*, product: str, google: str, say: Callable[[str], None]) -> None:
     say(f"Each is on the other side. It took {time.monotonic() - started:.1f} s.")
 
 
+def synchronize(*, product: str) -> None:
+    """
+    Connect Anna's Google account, save the set-up page, and synchronize once.
+
+    :raises NotAsExpected: at the first step that fails.
+    """
+    browser = _Browser()
+    browser.sign_in(product)
+    _connect(browser, product)
+    _save_set_up(browser, product)
+    _synchronize(browser, product)
+
+
 class _Browser:
     """Keeps cookies, follows redirects, and reads forms."""
 
