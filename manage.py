@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Django's command line. `demo`, `test`, `screenshots`, and whatever finds no Django, build the environment they need."""
+"""Django's command line; `demo`, `test`, `screenshots`, and whatever finds no Django, build the environment first."""
 
 import hashlib
 import importlib.util
