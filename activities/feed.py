@@ -49,7 +49,7 @@ def lines_of(activity: Activity, *, zone: zoneinfo.ZoneInfo) -> list[Line]:
 
     Fields that are somebody's own, such as reminders, are not among those told.
     """
-    told = [*_WHOLE, "when", "people", "tags", *_CHOICES, *_PEOPLE, *_SWITCHES, *_TEXTS]
+    told = [*_WHOLE, "when", "people", "tags", "attachments", *_CHOICES, *_PEOPLE, *_SWITCHES, *_TEXTS]
     whole = Q(activity__series=activity.series_id, activity__is_series=True) if activity.series_id else Q()
     found = FieldChange.objects.filter(Q(activity=activity) | whole, field__in=told)
     changes = list(found.select_related("by", "activity")[:LINES_SHOWN])
@@ -93,6 +93,9 @@ def _words(change: FieldChange, *, names: dict[int, str], zone: zoneinfo.ZoneInf
         )
     if change.field == "tags":
         sentence = _("put the tag “%(name)s” on") if change.after else _("took the tag “%(name)s” off")
+        return sentence % {"name": change.after or change.before}
+    if change.field == "attachments":
+        sentence = _("added the file “%(name)s”") if change.after else _("removed the file “%(name)s”")
         return sentence % {"name": change.after or change.before}
     if change.field == "response":
         return _("answered: %(answer)s") % {"answer": _label("response", change.after)}

@@ -390,6 +390,28 @@ class FieldChange(models.Model):
         return f"{self.field} of {self.activity_id}"
 
 
+def _where_to_store(_attachment: models.Model, _name: str) -> str:
+    """A name of our own making: what somebody called the file is none for a disk."""
+    return f"attachments/{uuid.uuid4().hex}"
+
+
+class Attachment(models.Model):
+    """A file on an activity. It stays here: Google never gets it. Made through `activities.attachments`."""
+
+    activity = models.ForeignKey(Activity, models.CASCADE, related_name="attachments")
+    file = models.FileField(_("file"), upload_to=_where_to_store)
+    name = models.CharField(_("name"), max_length=200)
+    size = models.PositiveIntegerField()  # In bytes.
+    added_by = models.ForeignKey(Profile, models.SET_NULL, null=True, related_name="+")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["added_at", "id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class ListLayout(models.Model):
     """Which columns a person has chosen for their list; who has no row has the usual ones."""
 

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from activities import calendar_views, list_views, views
+from activities import attachment_views, calendar_views, list_views, views
 
 app_name = "activities"
 
@@ -31,6 +31,9 @@ urlpatterns = [
     path(f"{ACTIVITY}answer/", views.answer, name="answer"),
     path(f"{ACTIVITY}participants/add/", views.add_participant, name="add-participant"),
     path(f"{ACTIVITY}participants/<int:profile_id>/remove/", views.remove_participant, name="remove-participant"),
+    path(f"{ACTIVITY}attachments/add/", attachment_views.add, name="add-attachments"),
+    path(f"{ACTIVITY}attachments/<int:attachment_id>/", attachment_views.download, name="download-attachment"),
+    path(f"{ACTIVITY}attachments/<int:attachment_id>/remove/", attachment_views.remove, name="remove-attachment"),
     path(f"{ACTIVITY}tags/add/", views.add_tag, name="add-tag"),
     path(f"{ACTIVITY}tags/<int:tag_id>/remove/", views.remove_tag, name="remove-tag"),
 ]

@@ -23,8 +23,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.http import UserRequest
 from accounts.models import CommunicationOption, Profile
-from activities import columns, dashboard_views, feed, forms, meanwhile, selectors, series, services, week, words
-from activities.models import Activity, Participant, Tag
+from activities import (
+    attachment_views,
+    attachments,
+    columns,
+    dashboard_views,
+    feed,
+    forms,
+    meanwhile,
+    selectors,
+    series,
+    services,
+    week,
+    words,
+)
+from activities.models import Activity, Attachment, Participant, Tag
 from activities.repeat_form import SCOPES
 
 ROWS_ON_A_PAGE = 50
@@ -493,6 +506,8 @@ def _detail_context(
         ],
         "participant_form": forms.ParticipantForm(activity=activity),
         "guests": [guest for guest in activity.other_guests if isinstance(guest, dict)],
+        "files": _files_of(activity, profile=profile),
+        "file_limits": attachment_views.limits(),
         "lines": feed.lines_of(activity, zone=profile.zone),
         "tags_to_offer": [tag for tag in tags if tag.pk not in put_on],
         "new_tag_kinds": [
@@ -506,6 +521,12 @@ def _detail_context(
         "scopes": SCOPES,
         "is_elsewhere": not activity.all_day and _reads_differently(activity, profile=profile),
     }
+
+
+def _files_of(activity: Activity, *, profile: Profile) -> list[tuple[Attachment, bool]]:
+    """Return the files, and of each whether this person may remove it."""
+    found = activity.attachments.select_related("added_by")
+    return [(file, attachments.may_remove(file, profile=profile)) for file in found]
 
 
 def _reads_differently(activity: Activity, *, profile: Profile) -> bool:

@@ -150,6 +150,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 MEDIA_ROOT = DATA_DIR / "media"
 MEDIA_URL = "/media/"
+ATTACHMENT_MAX_BYTES = 10 * 2**20  # Of one file on an activity.
+ATTACHMENTS_MAX_BYTES = 50 * 2**20  # Of all files of one activity.
 
 # --- Static files ------------------------------------------------------------------------------------------------
 # Without STATIC_ROOT WhiteNoise serves the files where they lie, so a fresh clone needs no collectstatic. With it

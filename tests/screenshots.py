@@ -25,6 +25,7 @@ from . import chromium
 FOLDER = Path("docs/images")
 DESK, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 COLORS = 256  # Of a picture: enough for flat surfaces, and a third of the bytes.
+OFFER = "Offer to Alder & Finch.pdf"
 WORKSHOP = "Contract workshop"  # A meeting with colleagues, tags and a place.
 Step = Callable[[Any], None]  # Takes Playwright's page, which is loaded when it is needed.
 
@@ -42,6 +43,17 @@ def scroll_to_morning(page: Any) -> None:
 def open_activity(page: Any) -> None:
     page.get_by_role("link", name=WORKSHOP).first.click()
     page.wait_for_load_state()
+
+
+def open_attachments(page: Any) -> None:
+    """The offer is added once; the next picture finds it."""
+    open_activity(page)
+    page.get_by_role("link", name="Attachments and notes").click()
+    if not page.get_by_role("link", name=OFFER).count():
+        offer = {"name": OFFER, "mimeType": "application/pdf", "buffer": b"%PDF-1.7\n" + b" " * 182_000}
+        page.get_by_label("Files to add").set_input_files(offer)
+        page.get_by_role("button", name="Add files").click()
+        page.get_by_role("link", name=OFFER).wait_for()
 
 
 def open_tags(page: Any) -> None:
@@ -81,6 +93,7 @@ PICTURES = (
     Picture("list", LIST),
     Picture("dashboards", "/activities/?view=dashboards&period=any&employee=all"),
     Picture("activity", LIST, open_activity, whole=True),
+    Picture("activity-attachments", LIST, open_attachments, whole=True),
     Picture("activity-tags", LIST, open_tags),
     Picture("activity-new", "/activities/new/"),
     Picture("activities-deleted", "/activities/deleted/"),
@@ -154,6 +167,8 @@ def _take_one(context: Any, running: demo.Running, picture: Picture, file: Path)
     page.goto(f"{running.product}{picture.path}")
     picture.then(page)
     page.wait_for_load_state("networkidle")
+    if picture.whole:
+        page.evaluate("window.scrollTo(0, 0)")
     with Image.open(io.BytesIO(page.screenshot(full_page=picture.whole))) as taken:
         taken.convert("RGB").quantize(COLORS).save(file, optimize=True)
     file.chmod(0o644)  # The demo keeps what it makes to itself; a picture is for everybody.

@@ -256,12 +256,13 @@ def addresses(week: Activity, people: list[Profile]) -> list[str]:
         "/activities/new/",
         f"/activities/{week.pk}/",
         f"/activities/{week.pk}/#participants",
+        f"/activities/{week.pk}/#attachments",
         f"/activities/{week.pk}/?tags=1",
         f"/activities/{week.pk}/delete/",
     ]
 
 
-@pytest.mark.timeout(180)  # Eight pages, each looked through by axe.
+@pytest.mark.timeout(180)  # Nine pages, each looked through by axe.
 @pytest.mark.parametrize(("width", "scheme"), [(1440, "light"), (1440, "dark"), (390, "light")])
 def test_everybody_can_use_the_pages(open_page, week, boris, anna, width, scheme):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()

@@ -21,16 +21,17 @@ import pytest
 from django.apps import apps
 from django.core import serializers
 from django.core.files.base import ContentFile
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
 from accounts.models import CommunicationOption, Profile, User
-from activities import services
+from activities import attachments, services
 from activities.calendar import When
 from activities.list_views import XLSX
-from activities.models import Activity, Tag
+from activities.models import Activity, Attachment, Tag
 from google_emulator import Emulator
 from sync.models import EventLink, SyncOutcome, SyncSession
 from tests.activities.test_form import opened
@@ -166,6 +167,12 @@ activities:edit-mini                  GET  log-in     missing    missing    page
 activities:edit-mini                  POST log-in     missing    missing    page       changed    missing
 activities:set-status                 GET  log-in     no-way     no-way     no-way     no-way     no-way
 activities:set-status                 POST log-in     missing    missing    changed    changed    missing
+activities:add-attachments            GET  log-in     no-way     no-way     no-way     no-way     no-way
+activities:add-attachments            POST log-in     missing    missing    elsewhere  elsewhere  missing
+activities:download-attachment        GET  log-in     missing    missing    page       page       missing
+activities:download-attachment        POST log-in     no-way     no-way     no-way     no-way     no-way
+activities:remove-attachment          GET  log-in     no-way     no-way     no-way     no-way     no-way
+activities:remove-attachment          POST log-in     missing    missing    elsewhere  changed    missing
 activities:copy                       GET  log-in     no-way     no-way     no-way     no-way     no-way
 activities:copy                       POST log-in     missing    missing    changed    changed    missing
 activities:delete                     GET  log-in     missing    missing    page       page       missing
@@ -252,8 +259,11 @@ def world(google: Emulator) -> World:
     values = {"field": "location", "here": "Room 4", "google": "Room 5", "kept": "google"}
     conflict = make_outcome(session, action=SyncOutcome.Action.REPLACED, rule="R11", **values, **about)
     problem = make_outcome(session, **about)
+    note = SimpleUploadedFile("note.txt", SUBJECT.encode())
+    attachments.add(activity=meeting, files=[note], by=anna, now=timezone.now())
     ids = {
         "activity_id": meeting.pk,
+        "attachment_id": Attachment.objects.get().pk,
         "profile_id": boris.pk,
         "tag_id": Tag.objects.get(name=TAG).pk,
         "session_id": session.pk,
