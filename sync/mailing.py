@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+
+from django.db.models import Q
 
 from activities.models import Activity, FieldChange
 from sync import store
@@ -15,6 +19,7 @@ from sync.core.snapshot import PER_COPY_FIELDS
 from sync.models import EventLink
 from sync.run import Run
 
+_TEXTS = ("subject", "location", "notes")
 _FIELDS_OF_A_REMOVAL = ("status", "deleted")
 
 
@@ -69,4 +74,6 @@ def _changed_at(activity: Activity, write: Write, names: frozenset[str]) -> date
         changes = changes.filter(field__in=_FIELDS_OF_A_REMOVAL)
     elif write is Write.UPDATE:
         changes = changes.filter(field__in=names - PER_COPY_FIELDS)  # What is one's own is no news to anybody.
+        gone = [Q(field=name) & ~Q(after=getattr(activity, name)) for name in _TEXTS]
+        changes = changes.exclude(functools.reduce(operator.or_, gone))  # An import has put something else there.
     return changes.order_by("-at").values_list("at", flat=True).first()

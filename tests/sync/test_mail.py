@@ -132,3 +132,22 @@ def test_what_is_ones_own_makes_no_news_of_what_waited_for_days(google, anna, an
     event = google.person("anna@northfold.example").events()[0]
     assert (event["location"], event["transparency"]) == ("Room 9", "transparent")
     assert not google.mail.all()
+
+
+@pytest.mark.rule("R17")
+def test_what_an_import_puts_in_place_of_a_persons_change_tells_nobody(google, anna, annas, boris):
+    google.add_account("boris@northfold.example")
+    synchronize(annas)  # The first session of an account tells nobody.
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    google.mail.clear()
+    change(activity, anna, location="Room 4")
+    synchronize(annas)
+    assert len(google.mail.all()) == 1
+
+    Activity.objects.filter(pk=activity.pk).update(location="Room 5")
+    services.announce(Activity.objects.get(), by=None)
+    synchronize(annas)
+
+    assert google.person("anna@northfold.example").events()[0]["location"] == "Room 5"
+    assert len(google.mail.all()) == 1
