@@ -11,8 +11,11 @@ import re
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import BooleanField, Case, Exists, F, Model, OuterRef, Q, QuerySet, Value, When
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
@@ -20,11 +23,12 @@ from django.utils.translation import ngettext
 
 from accounts.models import ExternalAccount
 from activities.models import Activity
-from sync import marks
+from sync import explain, marks
 from sync import sessions as runs
 from sync.models import ActivityMark, EventLink, Meeting, SyncedCalendar, SyncOutcome, SyncSession, SyncSettings
 
 PRIVATE = _("Private")
+MOST_DIGITS = 16  # Of a number that may be an activity's.
 QUOTED = re.compile(r"“[^”]*”")  # Reasons quote subjects and tags.
 
 
@@ -110,6 +114,7 @@ class SyncedCalendarAdmin(ReadOnlyAdmin):
     fields = [
         "account", "person", "state", "calendar_id", "time_zone", "read_from", "is_reading_completely",
         "complete_read", "compare_all", "compared_at", "due_at", "lease_until", "synchronized_at", "links_held",
+        "to_explain",
     ]  # fmt: skip
     actions = ["synchronize_now", "look_at_everything", "pause", "resume"]
 
@@ -138,6 +143,41 @@ class SyncedCalendarAdmin(ReadOnlyAdmin):
     @admin.display(description=_("links"))
     def links_held(self, calendar: SyncedCalendar) -> int:
         return calendar.links.exclude(state=EventLink.State.SEEN).count()
+
+    def get_urls(self) -> list[Any]:
+        explain = self.admin_site.admin_view(self.explain_activity)
+        return [path("<int:calendar_id>/explain/", explain, name="sync_syncedcalendar_explain"), *super().get_urls()]
+
+    @admin.display(description=_("explain"))
+    def to_explain(self, calendar: SyncedCalendar) -> str:
+        address = reverse("admin:sync_syncedcalendar_explain", args=[calendar.pk])
+        return format_html('<a href="{}">{}</a>', address, _("Why is an activity (not) in this calendar?"))
+
+    def explain_activity(self, request: HttpRequest, calendar_id: int) -> HttpResponse:
+        """Say why an activity is, or is not, in this calendar, and nothing of what it is about (R21)."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        calendar = get_object_or_404(SyncedCalendar.objects.select_related("account__profile"), pk=calendar_id)
+        profile, wanted = calendar.account.profile, request.GET.get("activity", "").strip()
+        number = int(wanted) if wanted.isdecimal() and len(wanted) < MOST_DIGITS else 0
+        activity = Activity.every.filter(pk=number).first()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Why is an activity (not) in the calendar of %s?") % profile.full_name,
+            "opts": self.opts,
+            "calendar": calendar,
+            "wanted": wanted,
+            "is_unknown": bool(wanted) and activity is None,
+        }
+        if activity:
+            found = explain.explain(activity=activity, profile=profile, now=timezone.now())
+            is_own = profile == request.user.profile  # type: ignore[union-attr]
+            reasons = [
+                (reason.met, reason.rule, _without_quotations(reason.text, is_own=is_own)) for reason in found.reasons
+            ]
+            context |= {"found": found, "activity": activity, "reasons": reasons}
+            context |= {"step": _without_quotations(found.next_step, is_own=is_own)}
+        return render(request, "admin/sync/explain.html", context)
 
     @admin.action(description=_("Synchronize now"), permissions=["operate"])
     def synchronize_now(self, request: HttpRequest, calendars: QuerySet[SyncedCalendar]) -> None:

@@ -33,7 +33,7 @@ from activities.calendar import When
 from activities.list_views import XLSX
 from activities.models import Activity, Attachment, Tag
 from google_emulator import Emulator
-from sync.models import EventLink, SyncOutcome, SyncSession
+from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 from tests.activities.test_form import opened
 from tests.factories import PASSWORD, make_user
 from tests.google import connect, synchronize, timed
@@ -359,6 +359,9 @@ def addresses_in_the_administration(name: str, route: str) -> Iterator[str]:
         yield reverse(name, args=[1, 1])
     elif name == "admin:auth_user_password_change":
         yield from (reverse(name, args=[pk]) for pk in User.objects.values_list("pk", flat=True))
+    elif name == "admin:sync_syncedcalendar_explain":
+        calendar, activities = SyncedCalendar.objects.first(), Activity.every.values_list("pk", flat=True)
+        yield from (f"{reverse(name, args=[calendar.pk])}?activity={pk}" for pk in activities)
     elif "object_id" in values:
         app, model = name.removeprefix("admin:").rsplit("_", 1)[0].split("_", 1)
         for pk in apps.get_model(app, model)._base_manager.values_list("pk", flat=True):

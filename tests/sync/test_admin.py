@@ -184,3 +184,37 @@ def test_staff_without_the_permission_only_look(client, calendar, queued):
     assert client.get("/admin/sync/eventlink/").status_code == 403
     act(client, "syncedcalendar", "pause", calendar.pk)
     assert not ExternalAccount.objects.get().paused
+
+
+# --- Explain ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.rule("R21")
+def test_an_administrator_is_told_why_an_activity_is_not_in_somebodys_google_and_not_what_it_is_about(
+    browser, calendar, private_one, boris
+):
+    private_one.tags.add(make_tag("Career", owner=boris))
+    Activity.objects.filter(pk=private_one.pk).update(show_in_calendar=False)
+    address = f"/admin/sync/syncedcalendar/{calendar.pk}/"
+    assert f'href="{address}explain/"' in browser.get(f"{address}change/").content.decode()
+
+    html = browser.get(f"{address}explain/?activity={private_one.pk}").content.decode()
+
+    assert "Show in calendar is off." in html
+    assert "R1a" in html
+    assert "Next step" in html
+    assert "Job interview" not in html
+    assert "Career" not in html
+
+
+@pytest.mark.parametrize("wanted", ["", "999999", "none", "9" * 40, "-1"])
+def test_what_is_no_activity_is_said_so(browser, calendar, wanted):
+    answer = browser.get(f"/admin/sync/syncedcalendar/{calendar.pk}/explain/", {"activity": wanted})
+    assert answer.status_code == 200
+    assert ("There is no activity" in answer.content.decode()) is bool(wanted)
+
+
+def test_the_explanation_is_for_those_who_may_look(client, calendar):
+    assert client.get(f"/admin/sync/syncedcalendar/{calendar.pk}/explain/").status_code == 302
+    client.force_login(make_user("dora", is_staff=True))
+    assert client.get(f"/admin/sync/syncedcalendar/{calendar.pk}/explain/").status_code == 403
