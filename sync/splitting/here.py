@@ -81,7 +81,10 @@ def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
         calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN, is_marked=True
     )
     for link in found.order_by("id"):
-        original = mapping.facts_of(link.event).original_start
+        facts = mapping.facts_of(link.event)
+        if facts.is_cancelled and not repeating.was_deleted_by_itself(run, link, whole):
+            continue  # It went with its day when Google moved the whole: here it moves along.
+        original = facts.original_start
         occurrence = _occurrence_of(part, whole, original)
         if original and occurrence and occurrence.original_start:
             of_part = at_occurrence(here, occurrence.original_start)

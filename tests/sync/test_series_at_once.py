@@ -37,6 +37,10 @@ from tests.sync.test_split_series import THIRD, of_all, settle, split_here, spli
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+WHOLE_DAYS = {side: {"date": day, "dateTime": None, "timeZone": None}
+              for side, day in (("start", "2027-03-08"), ("end", "2027-03-09"))}  # fmt: skip
+
+
 def in_turn(here, google, *, later):
     for step in (google, here) if later == "here" else (here, google):
         step()
@@ -59,6 +63,27 @@ def test_a_series_divided_here_and_moved_in_google_is_both(google, anna, annas, 
     assert [row.subject for row in Activity.objects.order_by("start")] == ["Stand-up"] * 2 + ["Retro"] * 3
     assert {row.start.astimezone(ZoneInfo(ZONE)).hour for row in Activity.objects.all()} == {14}
     assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R14")
+@pytest.mark.parametrize("days", [timed("2027-03-08T12:00:00", "2027-03-08T13:00:00", ZONE), WHOLE_DAYS])
+def test_exceptions_that_go_with_their_day_are_not_canceled_in_the_part_divided_off_here(
+    google,
+    anna,  # noqa: F811
+    annas,
+    days,
+):
+    """Google drops them, since it moves all of the series; nobody has deleted them."""
+    master = make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-29")["id"], {"location": "Garden"})
+    synchronize(annas)
+    google.person(ANNA).edit(master["id"], days)
+    series.edit(activity=occurrence("2027-03-22"), scope="following", by=anna, now=timezone.now(), notes="From now on")
+    for _round in range(3):
+        assert synchronize(annas).status == "succeeded"
+    assert len(there(google)) == Activity.objects.exclude(status="canceled").count() == 5
     assert_quiet(google, annas)
 
 
