@@ -8,6 +8,7 @@ about series that both sides changed. They rest on `parts` (what was divided off
 from sync.splitting.at_once import look_at_parts
 from sync.splitting.here import (
     belongs_to_somebody_else,
+    beside_the_whole,
     event_before_the_split,
     link_before_the_split,
     look_at_the_whole,
@@ -40,6 +41,7 @@ __all__ = [
     "Part",
     "begin",
     "belongs_to_somebody_else",
+    "beside_the_whole",
     "changed_for_later",
     "cut_parts_here",
     "event_before_the_split",
