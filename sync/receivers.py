@@ -78,6 +78,13 @@ def link_the_series(*, head: Activity, occurrence: Activity, **_: Any) -> None:
     links = EventLink.objects.filter(activity=occurrence, event__recurringEventId__isnull=True)
     links.update(activity=head, series=head.series)
     Meeting.objects.filter(activity=occurrence).update(activity=head)
+    for whole in EventLink.objects.filter(
+        activity=head
+    ):  # It repeated before: what its occurrences were is out of date.
+        former = EventLink.objects.filter(calendar=whole.calendar, event__recurringEventId=whole.event_id)
+        former = former.filter(activity__isnull=False)
+        former.update(series=head.series)
+        marks.mark_links(former)
 
 
 @receiver(series_ended)

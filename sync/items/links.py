@@ -112,6 +112,9 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         return (yield from insert(run, link))
     if repeating.waits_for_its_series(run, link.activity):
         return True
+    if repeating.is_of_another_series(run, link):
+        yield from _give_to_its_series(run, link)
+        return False
     if repeating.has_left_its_series(run, link):
         writing.unmark(link, link.mark)
         return True
@@ -135,6 +138,15 @@ def _bring_once(run: Run, link: EventLink) -> Step:
         yield from _look_afresh(run, link)
         return False
     return (yield from apply(run, pair, actions))
+
+
+def _give_to_its_series(run: Run, link: EventLink) -> Conversation:
+    """What is known of an occurrence that another activity was is out of date: it is asked for."""
+    try:
+        event = yield Call("get", event_id=link.event_id)
+    except errors.EventGone:
+        event = None
+    repeating.give_to_its_series(run, link, event)
 
 
 def _take_in_before_it_goes(run: Run, link: EventLink) -> Conversation:

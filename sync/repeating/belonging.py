@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
+from accounts.models import profiles_by_email
 from activities import recurrence
 from activities.models import Activity
 from sync import marks, store
 from sync.core import mapping
 from sync.core.identity import Candidate
 from sync.core.mapping import EventFacts
-from sync.core.snapshot import Repeating
+from sync.core.snapshot import Repeating, at_occurrence
 from sync.models import EventLink
 from sync.run import Run, facts_in
 
@@ -91,6 +94,67 @@ def has_left_its_series(run: Run, link: EventLink) -> bool:
         return False
     facts = facts_in(link)
     return bool(facts.series_event_id) and link_of_series(run, link, facts) is not None
+
+
+def is_of_another_series(run: Run, link: EventLink) -> bool:
+    """
+    Whether Google's occurrence is one of a series here to which the activity that is linked with it does not belong.
+
+    The series stopped repeating and repeats again; or its rule had dropped the activity, which stays by itself, and has
+    an occurrence there again.
+    """
+    facts, former = facts_in(link), link.activity
+    whole = link_of_series(run, link, facts) if facts.series_event_id and former else None
+    if whole is None or former is None or former.series_id == whole.series_id:
+        return False
+    if former.series_id is not None:
+        return link_of_head(run, former) is None
+    is_there_again = Activity.every.filter(series=whole.series_id, original_start=facts.original_start, is_series=False)
+    return link.state == EventLink.State.DETACHED and is_there_again.exists()
+
+
+def give_to_its_series(run: Run, link: EventLink, event: Mapping[str, Any] | None) -> None:
+    """
+    Let go of the activity that was Google's occurrence before its series here repeated anew (R15).
+
+    `event` is what Google shows of it now, None for nothing. Where that is something of its own, it is seen anew.
+    """
+    with run.transaction():
+        let_stay_by_itself(link)
+        whole = link_of_series(run, link, facts_in(link))
+        if event is None or whole is None or not _has_something_of_its_own(run, event, whole):
+            link.delete()
+            return
+        store.observe_event(run, link, event)
+
+
+def let_stay_by_itself(link: EventLink) -> None:
+    """Let a link be nobody's. An activity that left its series still has no event of its own in Google."""
+    former = link.activity
+    EventLink.objects.filter(pk=link.pk).update(
+        activity=None, series=None, state=EventLink.State.SEEN, base_here=None, base_google=None, reason="", rule=""
+    )
+    if former is not None and former.series_id is None:
+        EventLink.objects.create(
+            calendar=link.calendar,
+            google_calendar_id=link.google_calendar_id,
+            event_id=f"{EventLink.LEFT}{former.uid.hex}",
+            activity=former,
+            state=EventLink.State.DETACHED,
+            event={"status": "cancelled"},
+            base_here={"presence": store.presence_here(former).value},
+        )
+
+
+def _has_something_of_its_own(run: Run, event: Mapping[str, Any], whole: EventLink) -> bool:
+    """Whether an occurrence in Google is anything else than what its series says; not every one is an exception."""
+    facts, base = mapping.facts_of(event), store.base_of(whole.base_google)
+    if facts.is_cancelled or facts.original_start is None or base is None or not isinstance(base.when, Repeating):
+        return True
+    profiles = run.profiles_for(dict(event), profiles_by_email(facts.addresses))
+    now = mapping.snapshot_of(event, profiles=profiles, default_zone=run.default_zone)
+    is_answered = facts.own_answer != facts_in(whole).own_answer
+    return is_answered or now != at_occurrence(base, facts.original_start)
 
 
 def is_stale(run: Run, link: EventLink) -> bool:

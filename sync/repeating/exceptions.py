@@ -17,7 +17,7 @@ from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
 from sync.core.snapshot import Days, Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
-from sync.repeating.belonging import was_deleted_by_itself
+from sync.repeating.belonging import let_stay_by_itself, was_deleted_by_itself
 from sync.run import Run, facts_in
 
 AS_OF_SERIES = "as_of_series"  # In the base: the etag under which an occurrence was read that is no exception yet.
@@ -332,6 +332,8 @@ def link_exception(run: Run, occurrence: Activity, whole: EventLink, event: Mapp
         link, _is_new = EventLink.objects.get_or_create(
             calendar=run.calendar, google_calendar_id=whole.google_calendar_id, event_id=event["id"]
         )
+        if link.activity_id not in (None, occurrence.pk):  # Which was dropped by its series, before that had it again.
+            let_stay_by_itself(link)
         EventLink.objects.filter(calendar=run.calendar, activity=occurrence).exclude(pk=link.pk).delete()
         link.event, link.etag = event, str(event.get("etag", ""))
         link.ical_uid = mapping.facts_of(event).ical_uid[: store.LONGEST_ID]

@@ -8,6 +8,7 @@ about series that both sides changed. They rest on `parts` (what was divided off
 from sync.splitting.at_once import look_at_parts
 from sync.splitting.here import (
     belongs_to_somebody_else,
+    beside_the_whole,
     event_before_the_split,
     link_before_the_split,
     look_at_the_whole,
@@ -24,6 +25,7 @@ from sync.splitting.in_google import (
     begin,
     changed_for_later,
     cut_parts_here,
+    end_what_is_gone,
     former_of,
     is_divided_in_google_too,
     journal_time,
@@ -40,8 +42,10 @@ __all__ = [
     "Part",
     "begin",
     "belongs_to_somebody_else",
+    "beside_the_whole",
     "changed_for_later",
     "cut_parts_here",
+    "end_what_is_gone",
     "event_before_the_split",
     "former_of",
     "is_divided_in_google_too",

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.models import F
 
+from accounts.models import profiles_by_email
 from activities import recurrence, series
 from activities.models import Activity
 from sync import repeating, store
@@ -21,6 +22,8 @@ from sync.run import Run
 from sync.splitting.parts import Part, is_missing, parts_of
 from sync.splitting.times import moved_along
 from sync.store import Pair
+
+OF_ALL = ("subject", "location", "notes")  # In these an exception in Google follows its series, as long as it has them.
 
 
 def event_before_the_split(run: Run, activity: Activity) -> Mapping[str, Any]:
@@ -76,20 +79,55 @@ def pairs_along(run: Run, part: Part, whole: EventLink) -> Iterator[Pair]:
 
     What was changed here about all of them is no change of one. What both sides had agreed on about one stays so.
     """
-    here = _snapshot_of(part.head)
+    here, of_all = _snapshot_of(part.head), _changed_about_all(run, whole)
     found = EventLink.objects.filter(
         calendar=run.calendar, event__recurringEventId=whole.event_id, state=EventLink.State.SEEN, is_marked=True
     )
     for link in found.order_by("id"):
-        original = mapping.facts_of(link.event).original_start
+        facts = mapping.facts_of(link.event)
+        if facts.is_cancelled and not repeating.was_deleted_by_itself(run, link, whole):
+            continue  # It went with its day when Google moved the whole: here it moves along.
+        original = facts.original_start
         occurrence = _occurrence_of(part, whole, original)
         if original and occurrence and occurrence.original_start:
             of_part = at_occurrence(here, occurrence.original_start)
             _with_bases(link, occurrence, whole, original=original, of_part=of_part)
             try:
-                yield store.load_pair(run, link)
+                yield _without_what_is_of_all(store.load_pair(run, link), of_all)
             except mapping.UnreadableEvent:
                 continue
+
+
+def _without_what_is_of_all(pair: Pair, of_all: Mapping[str, Any]) -> Pair:
+    """What Google changed about the whole, and an occurrence has from it, is no change of the occurrence."""
+    if pair.google.base is None or pair.facts.is_cancelled:
+        return pair
+    same = {name: value for name, value in of_all.items() if getattr(pair.google.now, name) == value}
+    pair.google = replace(pair.google, base=replace(pair.google.base, **same))
+    return pair
+
+
+def _changed_about_all(run: Run, whole: EventLink) -> dict[str, Any]:
+    """
+    Return what Google says otherwise about all of a series than both sides last agreed on, as far as exceptions follow.
+
+    :raises UnreadableEvent: if nothing can be made of it.
+    """
+    profiles = run.profiles_for(whole.event, profiles_by_email(mapping.facts_of(whole.event).addresses))
+    now = mapping.snapshot_of(whole.event, profiles=profiles, default_zone=run.default_zone)
+    base = store.base_of(whole.base_google)
+    return {name: getattr(now, name) for name in OF_ALL if base and getattr(now, name) != getattr(base, name)}
+
+
+def beside_the_whole(run: Run, part: Part, whole: EventLink) -> Pair:
+    """
+    Return a part that is to be sent beside what Google made of the whole since both sides last agreed on that.
+
+    :raises UnreadableEvent: if nothing can be made of it.
+    """
+    link = EventLink.objects.get(pk=whole.pk)
+    link.activity = part.head
+    return store.load_pair(run, link)
 
 
 def pairs_that_move(

@@ -386,6 +386,38 @@ def until_next_part(run: Run, former: Former, when: When) -> Repeating | None:
     return Repeating(when.first, recurrence.before_cut(pattern, at=at))
 
 
+def end_what_is_gone(run: Run, former: Former) -> None:
+    """
+    Let a series end before the part that Google divided off it, where Google has deleted the rest of it since.
+
+    A deleted event does not tell where it ended. Set back, or brought back by a change made here, it would have the
+    occurrences of its later part as well. Both sides count as agreed on that: nobody has moved it.
+    """
+    head = store.load_activity(former.link.activity_id, lock=True)
+    whole, is_gone = former.whole_google, former.link.event.get("status") == "cancelled"
+    if not is_gone or head.organizer_id != run.me.pk or head.series is None or whole is None or not former.place:
+        return
+    pattern, columns = series.pattern_of(head), series.when_columns(head)
+    head.series.recurrence = list(_lines_before(pattern, whole=whole, place=former.place))
+    head.series.save(update_fields=["recurrence"])
+    dropped = series.re_place(head.series, old=pattern, old_columns=columns, now=run.now)
+    repeating.leave(head, dropped)
+    link = EventLink.objects.get(pk=former.link.pk)
+    for base in (link.base_here, link.base_google):
+        agreed = store.base_of(base)
+        if base and agreed and isinstance(agreed.when, Repeating):
+            lines = _lines_before(store.pattern_of(agreed.when), whole=whole, place=former.place)
+            base["snapshot"]["when"] = snapshots.dump_when(Repeating(agreed.when.first, lines))
+    link.save(update_fields=["base_here", "base_google"])
+
+
+def _lines_before(pattern: recurrence.Pattern, *, whole: recurrence.Pattern, place: int) -> tuple[str, ...]:
+    """Return the lines of a series up to the occurrence of the whole with which its later part begins."""
+    at = recurrence.start_in_part(pattern, whole=whole, begins=0, number=place)
+    ends_before = at is None or next(recurrence.starts(pattern, before=at), None) is None
+    return tuple(pattern.lines) if at is None or ends_before else recurrence.before_cut(pattern, at=at)
+
+
 def _parts_behind(run: Run, former: Former, when: When) -> list[Part]:
     """
     Return what was split off here behind the begin of Google's part, and is in that as well, the next first.

@@ -53,6 +53,7 @@ def take_along(run: Run, *, activity_id: int) -> None:
     for part in parts:
         assert whole is not None
         _move_along(run, part.head.pk, whole)
+        _change_along(run, part, whole)
 
 
 def take_along_what_moves(run: Run, whole: EventLink, head: Activity, *, google: Repeating, sent: Repeating) -> None:
@@ -103,6 +104,43 @@ def _move_along(run: Run, activity_id: int, whole: EventLink) -> None:
             field="when",
             here={"when": values["before"]},
             google={"when": values["after"]},
+        )
+
+
+def _change_along(run: Run, part: splitting.Part, whole: EventLink) -> None:
+    """Let a part have what Google changed about the whole from which it was split off here, field by field (R11)."""
+    with run.transaction(), repeating.followed(run, part.head.pk):
+        pair = splitting.beside_the_whole(run, part, whole)
+        changed = {name for name in snapshots.FIELDS if name != "when" and pair.google.has_edited(name)}
+        activity = store.load_activity(part.head.pk, lock=True)
+        for action in decide(pair.here, pair.google, pair.standing) if changed else []:
+            match action:
+                case UpdateHere():
+                    if patch := {name: value for name, value in action.patch.items() if name in changed}:
+                        write_content(run, activity, patch, pair)
+                        activity.save()
+                case GaveWay() if action.name in changed:
+                    _journal_once(run, activity, action)
+
+
+def _journal_once(run: Run, activity: Activity, action: GaveWay) -> None:
+    """Keep what gave way, but for what an earlier try to send this part has kept (R11)."""
+    values = {
+        "field": action.name,
+        "here": snapshots.dump_value(action.here),
+        "google": snapshots.dump_value(action.google),
+    }
+    known = SyncOutcome.objects.filter(activity=activity, action=SyncOutcome.Action.REPLACED)
+    if (action.name, values["here"], values["google"]) not in known.values_list("field", "here", "google"):
+        run.note(
+            SyncOutcome.Action.REPLACED,
+            rule=action.rule,
+            reason=action.reason,
+            item=activity.subject,
+            activity_id=activity.pk,
+            kept=action.kept.value,
+            is_resolved=True,
+            **values,
         )
 
 

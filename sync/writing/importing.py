@@ -90,6 +90,8 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
             later = splitting.cut_parts_here(run, former, activity, when=content.when) if former else []
             part_of, since = (former.link, former.since) if former else (None, None)
             repeating.lay_out_imported(run, link, activity, part_of=part_of, since=since)
+            if former:
+                splitting.end_what_is_gone(run, former)
         current.activity = activity
         here = store.snapshot_here(store.load_activity(activity.pk), addresses=invitable(activity), organizer=organizer)
         base_here, base_google = (

@@ -37,6 +37,10 @@ from tests.sync.test_split_series import THIRD, of_all, settle, split_here, spli
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+WHOLE_DAYS = {side: {"date": day, "dateTime": None, "timeZone": None}
+              for side, day in (("start", "2027-03-08"), ("end", "2027-03-09"))}  # fmt: skip
+
+
 def in_turn(here, google, *, later):
     for step in (google, here) if later == "here" else (here, google):
         step()
@@ -59,6 +63,92 @@ def test_a_series_divided_here_and_moved_in_google_is_both(google, anna, annas, 
     assert [row.subject for row in Activity.objects.order_by("start")] == ["Stand-up"] * 2 + ["Retro"] * 3
     assert {row.start.astimezone(ZoneInfo(ZONE)).hour for row in Activity.objects.all()} == {14}
     assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11", "R7")
+@pytest.mark.parametrize("later", ["here", "google"])
+@pytest.mark.parametrize("has_exception", [False, True])
+def test_what_google_changed_about_all_is_in_the_part_divided_off_here(
+    google,
+    anna,  # noqa: F811
+    annas,
+    boris,  # noqa: F811
+    later,
+    has_exception,
+):
+    """It was a change of the later occurrences, too; a part that went out without it would take it back unsaid."""
+    master = make_there(google)
+    synchronize(annas)
+    if has_exception:
+        google.person(ANNA).edit(instance(google, "2027-03-29")["id"], {"description": "With the board"})
+        synchronize(annas)
+
+    values = {"location": "Hall", "transparency": "transparent", "attendees": [{"email": ANNA}, {"email": BORIS}]}
+    in_turn(lambda: split_here(anna), lambda: google.person(ANNA).edit(master["id"], values), later=later)
+    settle(annas)
+
+    shown = there(google)
+    assert [one["summary"] for one in shown] == ["Stand-up"] * 2 + ["Retro"] * 3
+    assert [one.get("location") for one in shown] == ["Hall"] * 5
+    assert all(BORIS in [guest["email"] for guest in one["attendees"]] for one in shown)
+    assert shown[2].get("transparency") == "transparent"
+    assert all(boris in [one.profile for one in row.participants.all()] for row in Activity.objects.all())
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R11")
+@pytest.mark.parametrize("later", ["here", "google"])
+@pytest.mark.parametrize("has_exception", [False, True])
+def test_of_what_google_changed_about_all_and_the_part_has_from_here_the_later_wins(
+    google,
+    anna,  # noqa: F811
+    annas,
+    later,
+    has_exception,
+):
+    master = make_there(google)
+    synchronize(annas)
+    if has_exception:
+        google.person(ANNA).edit(instance(google, "2027-03-29")["id"], {"description": "With the board"})
+        synchronize(annas)
+
+    def rename() -> None:
+        google.person(ANNA).edit(master["id"], {"summary": "Huddle"})
+
+    in_turn(lambda: split_here(anna), rename, later=later)
+    google.fail(method="POST", status=403, reason="forbidden", times=1)
+    synchronize(annas)
+    EventLink.objects.update(is_marked=True)
+    settle(annas)
+
+    kept = "Retro" if later == "here" else "Huddle"
+    assert [one["summary"] for one in there(google)] == ["Huddle"] * 2 + [kept] * 3
+    entries = SyncOutcome.objects.filter(action="replaced", field="subject")
+    assert list(entries.values_list("here", "google", "kept")) == [("Retro", "Huddle", later)]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R14")
+@pytest.mark.parametrize("days", [timed("2027-03-08T12:00:00", "2027-03-08T13:00:00", ZONE), WHOLE_DAYS])
+def test_exceptions_that_go_with_their_day_are_not_canceled_in_the_part_divided_off_here(
+    google,
+    anna,  # noqa: F811
+    annas,
+    days,
+):
+    """Google drops them, since it moves all of the series; nobody has deleted them."""
+    master = make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-29")["id"], {"location": "Garden"})
+    synchronize(annas)
+    google.person(ANNA).edit(master["id"], days)
+    series.edit(activity=occurrence("2027-03-22"), scope="following", by=anna, now=timezone.now(), notes="From now on")
+    for _round in range(3):
+        assert synchronize(annas).status == "succeeded"
+    assert len(there(google)) == Activity.objects.exclude(status="canceled").count() == 5
     assert_quiet(google, annas)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from django.utils import timezone
@@ -17,7 +17,19 @@ from sync.models import EventLink, SyncedCalendar, SyncSession
 from tests.factories import make_user
 from tests.google import connect, sync_tag, synchronize, timed
 from tests.sync.helpers import assert_quiet, change, tagged
-from tests.sync.test_repeating import ANNA, BORIS, ZONE, assert_same, instance, make_here, make_there, occurrence, there
+from tests.sync.test_repeating import (
+    ANNA,
+    BORIS,
+    ZONE,
+    assert_same,
+    at,
+    begins,
+    instance,
+    make_here,
+    make_there,
+    occurrence,
+    there,
+)
 from tests.sync.wire import sent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -252,3 +264,70 @@ def test_one_series_that_cannot_be_laid_out_stops_nothing_else(google, anna, ann
     assert Activity.objects.filter(series=good.series, original_start=latest.original_start).exists()
     assert SyncSession.objects.filter(trigger="automatic").exists()
     assert series.extend_horizon(now=timezone.now()) == 0  # Its turn comes tomorrow.
+
+
+# --- Repeats no more, and again ----------------------------------------------------------------------------------
+
+
+def shown_here() -> list[tuple[datetime, str, str]]:
+    rows = Activity.objects.present().exclude(series=None).exclude(status="canceled")
+    return sorted((row.start, row.location, row.notes) for row in rows)
+
+
+def shown_there(google: Emulator) -> list[tuple[datetime, str, str]]:
+    return sorted((begins(one), one.get("location", ""), one.get("description", "")) for one in there(google))
+
+
+@pytest.mark.rule("R15", "R14")
+@pytest.mark.parametrize("is_heard", [True, False], ids=["with a session between", "at once"])
+@pytest.mark.parametrize("what", ["nothing", "changed", "deleted"])
+def test_what_repeats_no_more_and_again_has_occurrences_of_its_own(google, anna, annas, what, is_heard):
+    """What was an exception belongs to the series that repeats now, not to the one that was put out of sight."""
+    make_there(google)
+    synchronize(annas)
+    google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Garden"})
+    synchronize(annas)
+    left = series.stop_repeating(activity=occurrence("2027-03-15"), by=anna, now=timezone.now())
+    if is_heard:
+        synchronize(annas)
+        synchronize(annas)
+    series.repeat(activity=left, lines=["RRULE:FREQ=WEEKLY;COUNT=3"], by=anna, now=timezone.now())
+    synchronize(annas)
+    synchronize(annas)
+    assert shown_here() == shown_there(google)
+    assert len(there(google)) == 3
+
+    if what == "changed":
+        google.person(ANNA).edit(instance(google, "2027-03-22")["id"], {"location": "Hall"})
+    if what == "deleted":
+        google.person(ANNA).delete(instance(google, "2027-03-22")["id"])
+    synchronize(annas)
+    assert shown_here() == shown_there(google)
+    assert len(there(google)) == (2 if what == "deleted" else 3)
+    assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R13")
+@pytest.mark.parametrize("where", ["there", "here"])
+def test_what_a_shorter_rule_left_behind_stays_by_itself_when_it_is_longer_again(google, anna, annas, where):
+    """The occurrence that is there again is another one: what is done about it is done on both sides."""
+    make_there(google)
+    synchronize(annas)
+    change(occurrence("2027-03-29"), anna, notes="What we agreed on")
+    synchronize(annas)
+    for count in (3, 5):
+        first, rule = occurrence("2027-03-08"), f"RRULE:FREQ=WEEKLY;COUNT={count}"
+        series.edit(activity=first, scope="all", by=anna, now=timezone.now(), lines=[rule])
+        synchronize(annas)
+    if where == "there":
+        google.person(ANNA).edit(instance(google, "2027-03-29")["id"], {"location": "Hall"})
+    else:
+        change(occurrence("2027-03-29"), anna, location="Hall")
+    for _round in range(2):
+        SyncedCalendar.objects.update(compare_all=True)
+        synchronize(annas)
+    assert shown_here() == shown_there(google)
+    assert (at("2027-03-29"), "Hall", "") in shown_there(google)
+    assert len(there(google)) == 5
+    assert Activity.objects.get(series=None).notes == "What we agreed on"
+    assert_quiet(google, annas)

@@ -316,3 +316,24 @@ def test_a_series_that_leaves_the_selection_ends_all_the_same_where_its_part_beg
     assert not SyncOutcome.objects.filter(action="replaced").exists()
     assert_same(google, anna)
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15", "R14", "R13")
+@pytest.mark.parametrize("how", ["changed here", "set back here"])
+def test_what_google_deletes_before_the_part_it_divided_off_returns_without_that(google, anna, annas, how):  # noqa: F811
+    """A deleted event does not tell that it ended before its later part."""
+    master = make_there(google)
+    synchronize(annas)
+    split_there(google, location="Garden")
+    google.person(ANNA).delete(master["id"])
+    if how == "changed here":
+        of_all(anna, notes="Bring your own")
+        settle(annas)
+    else:
+        settle(annas)
+        assert len(there(google)) == 3
+        of_all(anna, status="not_started")
+        settle(annas)
+    assert [one.get("location", "") for one in there(google)] == ["", "", "Garden", "Garden", "Garden"]
+    assert_same(google, anna)
+    assert_quiet(google, annas)
