@@ -8,6 +8,8 @@
   const badge = bell.querySelector("[data-bell-badge]");
   const words = bell.querySelector("[data-bell-words]");
   const status = document.querySelector("[data-bell-status]");
+  const panel = document.getElementById("bell-panel");
+  const withoutScript = [...panel.childNodes];
   const isOpen = () => bell.open;
   let unseen = Number(badge.textContent);
   let askedAt = Date.now();
@@ -44,26 +46,24 @@
     if (Date.now() - askedAt > SECONDS * 1000) askWhileSeen();
   });
 
-  const fetchPanel = () =>
-    htmx.ajax("POST", bell.dataset.panel, { source: bell, target: "#bell-panel", swap: "outerHTML" });
+  const fetchPanel = () => htmx.ajax("POST", bell.dataset.panel, { source: bell, target: "#bell-panel", swap: "innerHTML" });
 
+  /* What was shown the last time is not offered again before it is fetched anew. */
   bell.addEventListener("toggle", () => {
     if (isOpen()) fetchPanel();
+    else panel.replaceChildren(...withoutScript.map((node) => node.cloneNode(true)));
   });
 
-  /* What was pressed is gone with the panel: the focus stays within, so that Escape and Tab go on from there. */
-  let isPressed = false;
-  bell.addEventListener("htmx:beforeRequest", (event) => { isPressed = event.target !== bell; });
-  document.addEventListener("htmx:afterSettle", (event) => {
-    const panel = event.target.closest?.("#bell-panel");
-    if (!panel || !("unseen" in panel.dataset)) return;
-    show(Number(panel.dataset.unseen), panel.dataset.words);
-    if (isPressed) panel.querySelector("h2").focus();
-    isPressed = false;
-    if (panel.dataset.done) status.textContent = panel.dataset.done;
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const shown = event.target === panel && panel.querySelector("[data-unseen]");
+    if (!shown) return;
+    show(Number(shown.dataset.unseen), shown.dataset.words);
+    if (shown.dataset.done) status.textContent = shown.dataset.done;
+    /* What was pressed is gone: the focus stays within, so that Escape and Tab go on from there. */
+    if (isOpen() && document.activeElement === document.body) panel.querySelector("h2").focus();
   });
 
-  /* What the panel showed is no more: show what there is now. */
+  /* What was pressed stood for something that is no more: show what there is now. */
   bell.addEventListener("htmx:responseError", (event) => {
     if (event.detail.xhr.status === 404 && event.target !== bell) fetchPanel();
   });
