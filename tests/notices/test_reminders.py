@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Profile
 from activities import series, services
 from activities.models import Activity, Participant
-from notices import reminders
+from creatio_sync import celery
+from notices import reminders, tasks
 from notices.models import Notice
 from tests.factories import MONDAY_NINE, make_activity
 from tests.notices.conftest import LONG_BEFORE, bell_of, remind
@@ -218,3 +221,19 @@ def test_many_reminders_take_a_handful_of_statements(anna, monkeypatch):
     # Three rounds: read, and write within a transaction.
     assert len([one for one in statements if "SAVEPOINT" not in one["sql"]]) == 6
     assert Notice.objects.count() == 12
+
+
+def test_the_beat_sends_what_workers_know():
+    celery.app.loader.import_default_modules()
+
+    assert {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()} <= celery.app.tasks.keys()
+    assert settings.CELERY_BEAT_SCHEDULE["ring"]["task"] == tasks.ring.name
+
+
+def test_a_round_of_the_beat_makes_what_is_due_now(anna):
+    start = timezone.now() + timedelta(minutes=15)
+    remind(make_activity(by=anna, subject="Call", start=start), anna)
+
+    tasks.ring.apply(kwargs={"unknown_to_this_version": 1}).get()
+
+    assert [str(notice.activity) for notice in Notice.objects.shown_to(anna, now=timezone.now())] == ["Call"]
