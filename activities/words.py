@@ -5,7 +5,36 @@ from __future__ import annotations
 import zoneinfo
 from datetime import date, datetime, timedelta
 
-from django.utils import formats
+from django.utils import dateformat, formats, timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
+
+
+def moment(at: datetime | None, *, now: datetime, in_sentence: bool = False) -> str:
+    """Return a time as people say it, in the current zone: “Today, 10:35”, “Thu 12 Mar, 09:30”. Empty for None."""
+    if at is None:
+        return ""
+    local = timezone.localtime(at)
+    words_of_day = day(local.date(), today=timezone.localdate(now), in_sentence=in_sentence)
+    return f"{words_of_day}, {dateformat.format(local, 'H:i')}"
+
+
+def day(on: date, *, today: date, in_sentence: bool = False) -> str:
+    """
+    Return a day as people say it: “Today”, “Yesterday”, “Tomorrow”, “Thu 12 Mar”, with the year if it is another.
+
+    `in_sentence`: as it reads after other words, “yesterday”.
+    """
+    distance = (on - today).days
+    if in_sentence:
+        near = {
+            0: pgettext("after other words", "today"),
+            -1: pgettext("after other words", "yesterday"),
+            1: pgettext("after other words", "tomorrow"),
+        }
+    else:
+        near = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
+    return near.get(distance) or dateformat.format(on, "D j M" if on.year == today.year else "D j M Y")
 
 
 def span_of_days(first: date, last: date) -> str:

@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "creatio_sync",
     "accounts",
     "activities",
+    "notices",
     "sync",
 ]
 MIDDLEWARE = [
@@ -122,6 +123,7 @@ TEMPLATES = [
 ]
 
 AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.WithProfile"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -219,13 +221,14 @@ else:
         "redis+socket:///path/to/socket, or file:///path/to/folder for the broker that needs no server."
     )
 
-_dispatch_every = 60.0  # Seconds.
+_each_minute = 60.0  # Seconds.
 CELERY_BEAT_SCHEDULE = {
-    "dispatch": {
-        "task": "sync.tasks.dispatch",
-        "schedule": _dispatch_every,
-        "options": {"expires": _dispatch_every},  # While no worker ran, one wake-up is as good as a hundred.
-    },
+    name: {
+        "task": task,
+        "schedule": _each_minute,
+        "options": {"expires": _each_minute},  # While no worker ran, one wake-up is as good as a hundred.
+    }
+    for name, task in {"dispatch": "sync.tasks.dispatch", "ring": "notices.tasks.ring"}.items()
 }
 
 # --- Logging -----------------------------------------------------------------------------------------------------

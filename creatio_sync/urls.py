@@ -14,4 +14,5 @@ urlpatterns = [
     path("", include("sync.account_urls")),
     path("", include("sync.urls")),
     path("", include("activities.urls")),
+    path("", include("notices.urls")),
 ]

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.encryption import UnableToDecrypt
 from accounts.models import ExternalAccount
-from sync import items, repeating, sessions, store
+from sync import items, repeating, sessions, store, telling
 from sync.core.eligibility import window_start_for_google
 from sync.google import errors
 from sync.google.gateway import CalendarGateway, Reading
@@ -237,3 +237,4 @@ def _finish(session: SyncSession, status: str, *, key: str) -> None:
         SyncedCalendar.objects.release(
             calendar_id=calendar.pk, key=key, due_at=calendar.due_at, synchronized_at=calendar.synchronized_at
         )
+        telling.of_finished(session, now=now)

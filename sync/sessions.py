@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from sync import declines, store
+from sync import declines, store, telling
 from sync.core import mapping
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 
@@ -97,14 +97,18 @@ def _dead(*, now: datetime) -> QuerySet[SyncSession]:
     return SyncSession.objects.filter(status=SyncSession.Status.RUNNING).exclude(calendar__lease_until__gt=now)
 
 
+@transaction.atomic
 def fail_dead(session: SyncSession, *, now: datetime) -> None:
     """Finish a session whose worker died. Nothing is lost: what it left undone is found again."""
-    SyncSession.objects.filter(pk=session.pk, status=SyncSession.Status.RUNNING).update(
+    failed = SyncSession.objects.filter(pk=session.pk, status=SyncSession.Status.RUNNING).update(
         status=SyncSession.Status.FAILED,
         finished_at=now,
         error=STOPPED,
         rule="R18",
     )
+    if failed:
+        session.refresh_from_db()
+        telling.of_finished(session, now=now)
 
 
 def removals_waiting(session: SyncSession) -> list[EventLink]:
@@ -133,6 +137,7 @@ def _presence(link: EventLink) -> str:
 def confirm_removals(*, session: SyncSession, now: datetime) -> SyncSession:
     """Let exactly the removals happen that a session stopped before, in a session of their own (R14)."""
     SyncedCalendar.objects.filter(pk=session.calendar_id).update(confirmed_removals=session.stopped_before)
+    telling.was_answered(session)
     return request(calendar=session.calendar, trigger=SyncSession.Trigger.MANUAL, now=now)
 
 
@@ -159,6 +164,7 @@ def keep(*, session: SyncSession) -> int:
         link.is_marked = False
         link.save(update_fields=["state", "base_here", "is_marked"])
     _say_what_was_kept(session, count=len(waiting))
+    telling.was_answered(session)
     return len(waiting)
 
 

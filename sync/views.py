@@ -22,7 +22,7 @@ from accounts.http import UserRequest
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
 from sync import conflicts as journal
-from sync import explain, marks, removal
+from sync import explain, marks, removal, telling
 from sync import preview as planning
 from sync import sessions as runs
 from sync import set_up as setting_up
@@ -280,9 +280,11 @@ def _with_problems(found: QuerySet[SyncSession]) -> QuerySet[SyncSession]:
 
 
 def _session_context(request: UserRequest, found: SyncSession) -> dict[str, Any]:
-    context = {"session": found, "now": timezone.now(), "next_at": found.calendar.due_at} | _progress_context(found)
+    now = timezone.now()
+    context = {"session": found, "now": now, "next_at": found.calendar.due_at} | _progress_context(found)
     if not found.is_finished:
         return context
+    telling.was_read(found, now=now)
     outcomes = SyncOutcome.objects.filter(session=found).select_related("settled_by")
     page = _page(request, outcomes.exclude(action=SyncOutcome.Action.PARKED), size=OUTCOMES_A_PAGE)
     problems = list(outcomes.filter(action=SyncOutcome.Action.PARKED)[:OUTCOMES_A_PAGE])

@@ -14,6 +14,8 @@ from accounts.models import Profile
 from activities import text
 from activities.models import Participant
 from activities.recurrence import Pattern, in_words
+from activities.words import day as day
+from activities.words import moment as moment
 from sync.core.snapshot import Days, Repeating, load_when
 from sync.models import SyncOutcome, SyncSession
 from sync.pending import Pending
@@ -106,21 +108,6 @@ def look(action: str, direction: str, *, rule: str = "R11") -> Look:
     if action == Action.REPLACED and rule != "R11":
         return GAVE_WAY
     return LOOKS.get((action, direction)) or LOOKS_OF_ACTIONS.get(action) or UNKNOWN
-
-
-def moment(at: datetime | None, *, now: datetime) -> str:
-    """Return a time as people say it, in the current zone: “Today, 10:35”, “Thu 12 Mar, 09:30”. Empty for None."""
-    if at is None:
-        return ""
-    local = timezone.localtime(at)
-    return f"{day(local.date(), today=timezone.localdate(now))}, {dateformat.format(local, 'H:i')}"
-
-
-def day(on: date, *, today: date) -> str:
-    """Return a day as people say it: “Today”, “Yesterday”, “Tomorrow”, “Thu 12 Mar”, with the year if it is another."""
-    near = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
-    distance = (on - today).days
-    return near.get(distance) or dateformat.format(on, "D j M" if on.year == today.year else "D j M Y")
 
 
 def changes(outcome: SyncOutcome | PlannedAction) -> list[tuple[str, str, str]]:

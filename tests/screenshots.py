@@ -104,6 +104,7 @@ PICTURES = (
     Picture("profile", "/profile/", whole=True),
     Picture("profile-settings", "/profile/settings/"),
     Picture("profile-accounts", "/profile/external-accounts/"),
+    Picture("notices", "/notices/"),
     Picture("registration-at-google", "/profile/external-accounts/google/registration/", who="admin"),
 )
 

@@ -77,9 +77,9 @@
     }
   });
 
-  /* Choosing something that is sent without a page load closes the menu it was chosen from. */
+  /* Choosing something that is sent without a page load closes the menu it was chosen from, unless that has data-stays. */
   document.addEventListener("htmx:beforeRequest", (event) => {
-    const menu = event.target.closest?.("details.menu");
+    const menu = event.target.closest?.("details.menu:not([data-stays])");
     if (menu) menu.open = false;
   });
 

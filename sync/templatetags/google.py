@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import template
+from django.db.models import Count, Q
 from django.http import HttpRequest
 from django.template import RequestContext
 from django.utils import timezone
@@ -15,6 +16,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import ExternalAccount, Profile
 from activities.models import Activity
+from notices.models import Notice
 from sync import conflicts as journal
 from sync import explain, removal, words
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
@@ -128,6 +130,13 @@ def sync_status(context: RequestContext, *, replaces: bool = False) -> dict[str,
     calendar = latest.calendar if latest else SyncedCalendar.objects.filter(account=account).first()
     tone, text = _status(account, calendar, latest, now=timezone.now())
     return {"tone": tone, "text": text, "replaces": replaces}
+
+
+@register.simple_tag
+def session_of(notice: Notice) -> SyncSession | None:
+    """Return the session that the bell tells of, with the number of its problems."""
+    problems = Count("outcomes", filter=Q(outcomes__action=SyncOutcome.Action.PARKED))
+    return SyncSession.objects.filter(pk=notice.reference).annotate(problems=problems).first()
 
 
 @register.filter

@@ -28,7 +28,7 @@ RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 # Parts of pages, data and files.
 NO_PAGES = {
     "healthz", "accounts:photo", "sync:calendars", "sync:progress", "activities:calendar-entries", "activities:mini",
-    "activities:edit-mini", "activities:new-mini", "activities:download-attachment",
+    "activities:edit-mini", "activities:new-mini", "activities:download-attachment", "notices:panel", "notices:count",
 }  # fmt: skip
 # What is shown of a page by its address alone.
 PARTS = {"activities:detail": ["#participants", "#attachments", "#feed", "?tags=1"]}
@@ -49,7 +49,7 @@ def pages(world: World, who: str) -> Iterator[str]:  # noqa: F811
     at = ["stranger", "employee", "waiting", "participant", "organizer", "administrator"].index(who)
     routes, table = every_address(), expected()
     for (name, method), answers in table.items():
-        if method == "GET" and answers[at] == "page" and name not in NO_PAGES:
+        if method == "GET" and answers[at] in ("page", "changed") and name not in NO_PAGES:
             address = world.address(name, routes[name])
             yield address
             yield from (f"{address}?{urlencode(query)}" for query in QUERIES.get(name, []) if query)

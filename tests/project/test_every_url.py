@@ -33,6 +33,7 @@ from activities.calendar import When
 from activities.list_views import XLSX
 from activities.models import Activity, Attachment, Tag
 from google_emulator import Emulator
+from notices.models import Notice
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 from tests.activities.test_form import opened
 from tests.factories import PASSWORD, make_user
@@ -56,14 +57,15 @@ QUERIES = {  # What is asked for, where the address alone asks for little.
     "activities:calendar-entries": [{"start": "2027-03-08", "end": "2027-03-15", "employee": "all"}],
 }
 LOGINS = ("/login/", "/admin/login/")
-OURS = ("accounts", "activities", "sync")
+ADMINISTERED = ("accounts", "activities", "sync")
+OURS = (*ADMINISTERED, "notices")
 WHEN = timed("2027-03-08T10:00:00", "2027-03-08T11:00:00")
 
 # Each address: what it answers to GET, and to POST with what makes sense there, to PEOPLE in their order:
 #   log-in     sent to the page where one logs in
 #   page       a page, a part of one, or a file; nothing changed
 #   elsewhere  sent to another page; nothing changed
-#   changed    something did
+#   changed    something did; of a page, that it was seen
 #   refused    no, with words; nothing changed
 #   missing    404: there is no such thing, as far as they may know
 #   not-theirs 403
@@ -107,6 +109,18 @@ external-accounts:google-registration GET  log-in     not-theirs not-theirs not-
 external-accounts:google-registration POST log-in     no-way     no-way     no-way     no-way     no-way
 external-accounts:google-connected    GET  log-in     elsewhere  elsewhere  page       page       elsewhere
 external-accounts:google-connected    POST log-in     no-way     no-way     no-way     no-way     no-way
+notices:page                          GET  log-in     page       page       changed    changed    page
+notices:page                          POST log-in     no-way     no-way     no-way     no-way     no-way
+notices:panel                         GET  log-in     no-way     no-way     no-way     no-way     no-way
+notices:panel                         POST log-in     page       page       changed    changed    page
+notices:count                         GET  log-in     page       page       page       page       page
+notices:count                         POST log-in     no-way     no-way     no-way     no-way     no-way
+notices:dismiss-all                   GET  log-in     no-way     no-way     no-way     no-way     no-way
+notices:dismiss-all                   POST log-in     elsewhere  elsewhere  elsewhere  changed    elsewhere
+notices:postpone                      GET  log-in     no-way     no-way     no-way     no-way     no-way
+notices:postpone                      POST log-in     missing    missing    missing    changed    missing
+notices:dismiss                       GET  log-in     no-way     no-way     no-way     no-way     no-way
+notices:dismiss                       POST log-in     missing    missing    missing    changed    missing
 sync:set-up                           GET  log-in     page       page       page       page       page
 sync:set-up                           POST log-in     page       page       refused    changed    page
 sync:calendars                        GET  log-in     missing    missing    page       page       missing
@@ -261,7 +275,13 @@ def world(google: Emulator) -> World:
     problem = make_outcome(session, **about)
     note = SimpleUploadedFile("note.txt", SUBJECT.encode())
     attachments.add(activity=meeting, files=[note], by=anna, now=timezone.now())
+    services.set_reminder(activity=meeting, profile=anna, minutes=10, now=timezone.now())
+    reminder = Notice.objects.create(
+        profile=anna, kind=Notice.Kind.REMINDER, activity=meeting, start=meeting.start, minutes=10,
+        at=timezone.now(), shown_from=timezone.now(),
+    )  # fmt: skip
     ids = {
+        "notice_id": reminder.pk,
         "activity_id": meeting.pk,
         "attachment_id": Attachment.objects.get().pk,
         "profile_id": boris.pk,
@@ -296,6 +316,8 @@ def data_of(meeting: Activity, people: dict[str, Profile]) -> dict[str, dict[str
         "accounts:add-option": {"kind": "email", "value": "other@northfold.example"},
         "accounts:change-option": {"kind": "email", "value": "other@northfold.example"},
         "accounts:settings": {"theme": "dark"},
+        "notices:postpone": {"minutes": 30},
+        "notices:dismiss-all": {"shown_at": timezone.now().isoformat()},
         "sync:set-up": {"period_minutes": 5, "sync_from": "2026-01-01", "calendar_id": "primary", "tag": annas_tag},
         "activities:new": {**mini, "owner": employee.pk, "reporter": employee.pk},
         "activities:new-mini": {**mini, "owner": employee.pk},
@@ -367,7 +389,7 @@ def addresses_in_the_administration(name: str, route: str) -> Iterator[str]:
         for pk in apps.get_model(app, model)._base_manager.values_list("pk", flat=True):
             yield reverse(name, args=[pk])
     elif "app_label" in route:
-        yield from (reverse(name, kwargs={"app_label": app}) for app in OURS)
+        yield from (reverse(name, kwargs={"app_label": app}) for app in ADMINISTERED)
     elif not name.endswith((":None", ":logout")):
         yield reverse(name)
 
