@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
-from activities import selectors, services
+from activities import columns, selectors, services
 from activities.models import Activity, Tag
 
 MOST = 500  # Activities that are changed with one request.
@@ -58,7 +58,7 @@ def selected(values: QueryDict, *, profile: Profile, now: datetime, most: int) -
         raise UnableToSelect(_("Select at least one activity first."))
     if count > most:
         raise UnableToSelect(_too_many(count, most=most))
-    return selectors.sort(found, order=query.get("sort") or "start")
+    return selectors.sort(found, order=query.get("sort") or columns.of(profile).order)
 
 
 def add_tag(activities: Iterable[Activity], *, tag: Tag, by: Profile, now: datetime) -> Outcome:

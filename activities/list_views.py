@@ -149,6 +149,18 @@ def choose_columns(request: UserRequest) -> HttpResponse:
 
 
 @login_required
+@require_POST
+def sort(request: UserRequest) -> HttpResponse:
+    """Sort the list by `order`, and keep that; the address has it too, to be bookmarked."""
+    order = request.POST.get("order", "")
+    columns.keep_order(order, profile=request.user.profile)
+    query = _query(request)
+    query.pop("page", None)
+    query["sort"] = order
+    return redirect(f"{reverse('activities:section')}?{query.urlencode()}")
+
+
+@login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def export(request: UserRequest) -> HttpResponse:
     """Send the selected activities as an Excel workbook."""

@@ -413,10 +413,12 @@ class Attachment(models.Model):
 
 
 class ListLayout(models.Model):
-    """Which columns a person has chosen for their list; who has no row has the usual ones."""
+    """Which columns a person has chosen for their list, and its order; who has no row has the usual ones."""
 
     profile = models.OneToOneField(Profile, models.CASCADE, related_name="list_layout")
-    columns = models.JSONField(default=list)  # Names, in the order of the list. The subject is always there.
+    # Names, in the order of the list; the subject is always there. None: the usual ones.
+    columns = models.JSONField(null=True, blank=True)
+    order = models.CharField(max_length=40, blank=True)  # A column, downwards with "-" before it. Empty: by start.
 
     def __str__(self) -> str:
         return f"List of {self.profile}"

@@ -16,6 +16,7 @@ urlpatterns = [
     path("activities/selected/delete/", list_views.delete, name="delete-selected"),
     path("activities/selected/export/", list_views.export, name="export-selected"),
     path("activities/columns/", list_views.choose_columns, name="choose-columns"),
+    path("activities/sort/", list_views.sort, name="sort"),
     path("activities/deleted/", views.deleted, name="deleted"),
     path("activities/calendar/entries/", calendar_views.entries, name="calendar-entries"),
     path("activities/calendar/time-scale/", calendar_views.set_time_scale, name="time-scale"),

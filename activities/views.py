@@ -190,8 +190,8 @@ def _chosen_day(request: UserRequest, *, filters: selectors.Filters, today: date
 
 def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) -> HttpResponse:
     profile = request.user.profile
-    order = request.GET.get("sort") or "start"
-    shown = columns.of(profile)
+    layout = columns.of(profile)
+    shown, order = layout.columns, request.GET.get("sort") or layout.order  # An address may have an order of its own.
     found = selectors.sort(selectors.matching(filters=filters, profile=profile), order=order)
     pages = selectors.OnePassPaginator(
         found, size=ROWS_ON_A_PAGE, load=lambda ids: selectors.rows_of_list(ids, profile=profile)
@@ -200,11 +200,12 @@ def _list(request: UserRequest, *, filters: selectors.Filters, now: datetime) ->
     context = _of_a_period(request, filters=filters, view="list") | {
         "page": page,
         "activities": list(page.object_list),
-        "columns": _columns(request, order=order, shown=shown),
+        "columns": _columns(order=order, shown=shown),
         "shown": frozenset(shown),  # Their cells come in the order of `columns.COLUMNS`, as what is chosen does.
         "columns_to_choose": [(name, label, name in shown) for name, label in columns.COLUMNS.items()],
         "selection": _selection(request, page_number=page.number),
         "now": now,
+        "clear_filters": _without_filters(request),
         "is_section_empty": not page.paginator.count and selectors.is_section_empty(profile),
     }
     return render(request, "activities/list.html", context)
@@ -274,19 +275,28 @@ def _start_elsewhere(filters: selectors.Filters) -> date | None:
     return filters.days[0] if filters.days and filters.period not in ("current_week", "today") else None
 
 
-def _columns(request: UserRequest, *, order: str, shown: tuple[str, ...]) -> list[dict[str, Any]]:
-    """Return the columns that are shown: their words, which way they sort now, and the links that sort."""
+def _columns(*, order: str, shown: tuple[str, ...]) -> list[dict[str, Any]]:
+    """Return the columns that are shown: their words, which way they sort now, and the order they offer."""
     labels = {"subject": _("Subject"), **{name: columns.COLUMNS[name] for name in shown}}
     heads = []
     for name, label in labels.items():
-        query = request.GET.copy()
-        query["view"] = "list"
-        query.pop("page", None)
-        query["sort"] = f"-{name}" if order == name else name
         direction = {name: "ascending", f"-{name}": "descending"}.get(order, "")
-        address = f"?{query.urlencode()}" if name in selectors.SORTABLE else ""
-        heads.append({"name": name, "label": label, "address": address, "direction": direction})
+        offered = f"-{name}" if order == name else name
+        heads.append(
+            {
+                "name": name,
+                "label": label,
+                "order": offered if name in selectors.SORTABLE else "",
+                "direction": direction,
+            }
+        )
     return heads
+
+
+def _without_filters(request: UserRequest) -> str:
+    """Return the address of the list of everything this person may see."""
+    everything: list[tuple[str, Any]] = [("view", "list"), ("period", "any"), ("employee", "all"), ("show_canceled", 1)]
+    return f"?{urlencode([*everything, *(('sort', order) for order in request.GET.getlist('sort')[:1])])}"
 
 
 def _address(

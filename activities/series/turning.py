@@ -72,7 +72,7 @@ def turn_into_series(activity: Activity, *, pattern: Pattern, now: datetime) -> 
     activity.series, activity.original_start = series, original_of(pattern.first)
     activity.save()
     save_head(head, like=activity)
-    own = ("status", "result", "result_details", "response")
+    own = ("status", "result", "result_details", "response", "attachments")
     FieldChange.objects.filter(activity=activity).exclude(field__in=own).update(activity=head)
     lay_out_locked(head, now=now)
     series_made.send(sender=Activity, head=head, occurrence=activity)

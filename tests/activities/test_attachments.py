@@ -230,6 +230,15 @@ def test_an_occurrence_with_a_file_stays_when_its_series_drops_it(anna):
     assert Activity.objects.get(pk=last.pk).series is None
 
 
+@pytest.mark.rule("R15")
+def test_the_file_of_what_begins_to_repeat_stays_work_on_that_occurrence(anna):
+    activity = make_activity(by=anna)
+    attachments.add(activity=activity, files=[SimpleUploadedFile("a.txt", b"text")], by=anna, now=MONDAY_NINE)
+    series.repeat(activity=activity, lines=["RRULE:FREQ=DAILY;COUNT=3"], by=anna, now=MONDAY_NINE)
+    assert FieldChange.objects.get(field="attachments").activity == activity
+    assert Attachment.objects.get().activity == activity
+
+
 def test_a_copy_has_no_files(anna, client_of_anna):
     activity = make_activity(by=anna)
     attachments.add(activity=activity, files=[SimpleUploadedFile("a.txt", b"text")], by=anna, now=MONDAY_NINE)

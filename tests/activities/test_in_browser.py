@@ -19,6 +19,8 @@ from tests.factories import make_activity, make_tag, make_user
 playwright = pytest.importorskip("playwright.sync_api")
 expect = playwright.expect
 
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
@@ -99,11 +101,54 @@ def test_without_a_script_every_day_is_a_list(open_page, week):
     assert second_top >= top + height
 
 
-def test_show_canceled_takes_effect_at_once(open_page, week):
-    page = open_page("/activities/?view=list")
+def test_the_list_is_filtered_sorted_and_changed_and_everybody_can_use_what_it_asks(open_page, week):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+
+    def look(page):
+        """Everything in the light, and in the dark what can differ there."""
+        for scheme, rules in (("light", RULES), ("dark", ["color-contrast"])):
+            page.emulate_media(color_scheme=scheme)
+            found = axe.run(page, options={"runOnly": rules})
+            assert found.violations_count == 0, f"{page.url} {scheme}\n{found.generate_report()}"
+
+    page = open_page("/activities/?view=list", reduced_motion="reduce")  # Colors change at once.
     page.get_by_label("Show canceled").check()
     page.wait_for_url("**show_canceled=1**")
     assert "view=list" in page.url
+    page.get_by_role("button", name="Subject").click()
+    expect(page.get_by_role("columnheader", name="Subject")).to_have_attribute("aria-sort", "ascending")
+    assert "show_canceled=1" in page.url
+
+    page.locator("summary", has_text="Columns").click()
+    page.get_by_label("Select Fair").check()
+    expect(page.get_by_text("1 selected")).to_be_visible()
+    look(page)
+    page.keyboard.press("Escape")
+    listed = page.url
+    for name in ("Add tag", "Change status", "Delete"):
+        page.goto(listed)
+        page.get_by_label("Select Fair").check()
+        page.get_by_role("button", name=name, exact=True).click()
+        expect(page.get_by_role("link", name="Cancel")).to_be_visible()
+        look(page)
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(listed)
+    assert page.locator(".bulk").bounding_box()["height"] < 60  # Pixels: one line.
+    page.get_by_label("Select Fair").check()
+    page.locator(".bulk summary", has_text="Actions").click()
+    look(page)
+    page.get_by_role("button", name="Change status").click()
+    page.get_by_label("Status").select_option("completed")
+    page.get_by_role("button", name="Change status").click()
+    expect(page.get_by_text("1 activity has the status “Completed” now.")).to_be_visible()
+
+    page.get_by_label("Filter by text").fill("nothing like it")
+    page.get_by_label("Filter by text").press("Enter")
+    expect(page.get_by_text("There are no records matching the filter criteria.")).to_be_visible()
+    look(page)
+    page.get_by_role("link", name="Clear the filters").click()
+    expect(page.get_by_role("link", name="Fair")).to_be_visible()
 
 
 def test_moving_start_keeps_the_duration_on_the_page(open_page, anna):
@@ -266,7 +311,7 @@ def addresses(week: Activity, people: list[Profile]) -> list[str]:
 def test_everybody_can_use_the_pages_with_one_of_everything_on_them(open_page, week, boris, anna):
     """Each page in both themes and sizes: tests/project/test_every_page_in_browser.py."""
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    rules = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+    rules = {"runOnly": RULES}
     page = open_page("/activities/", viewport={"width": 1440, "height": 844}, color_scheme="dark")
     for address in addresses(week, [anna, boris]):
         page.goto("about:blank")  # So that an address that differs in its part alone is loaded, too.

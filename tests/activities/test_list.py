@@ -277,6 +277,54 @@ def test_columns_are_chosen_and_kept_for_oneself(anna, boris, client_of_anna):
     assert heads(client_of_anna) == usual
 
 
+# --- Order ----------------------------------------------------------------------------------------------------------
+
+
+def shown(client, query=""):
+    return [str(one) for one in client.get(f"/activities/?view=list{query}").context["activities"]]
+
+
+def test_the_order_is_kept_for_oneself_and_an_address_may_have_another(anna, boris, client_of_anna):
+    for number, subject in enumerate("BCA"):
+        make_activity(by=anna, subject=subject, participants=[boris], start=MONDAY_NINE + timedelta(hours=number))
+    html = client_of_anna.get("/activities/?view=list").content.decode()
+    assert '<button type="submit" form="sorting" name="order" value="subject">' in html
+
+    query = {"query": "view=list&period=current_week&page=2"}
+    response = client_of_anna.post("/activities/sort/", {"order": "-subject", **query})
+    assert response["Location"] == "/activities/?view=list&period=current_week&sort=-subject"
+    assert shown(client_of_anna) == ["C", "B", "A"]
+    assert 'name="order" value="subject"' in client_of_anna.get("/activities/?view=list").content.decode()
+    assert shown(client_of_anna, "&sort=subject") == ["A", "B", "C"]
+    assert shown(client_of_anna) == ["C", "B", "A"]  # To look at an address changes nothing.
+    everything = {"all": "1", "query": "view=list"}
+    rows = exported(client_of_anna.post("/activities/selected/export/", everything))
+    assert [row["Subject"].value for row in rows] == ["C", "B", "A"]
+
+    client_of_anna.post("/activities/sort/", {"order": "nonsense; --", **query})
+    client_of_anna.post("/activities/columns/", {"column": ["priority"]})
+    client_of_anna.post("/activities/columns/", {"usual": "1"})
+    assert shown(client_of_anna) == ["C", "B", "A"]
+    assert heads(client_of_anna)[1] == "Status"
+    client_of_boris = Client()
+    client_of_boris.force_login(boris.user)
+    assert shown(client_of_boris) == ["B", "C", "A"]
+
+
+def test_an_empty_list_says_the_next_step(anna, boris, client_of_anna):
+    empty = client_of_anna.get("/activities/?view=list").content.decode()
+    assert "This section has no records." in empty
+    assert '<a class="button" href="/activities/new/?kind=task">' in empty
+
+    far = MONDAY_NINE + timedelta(days=400)
+    make_activity(by=boris, subject="Of Boris", start=far, status="canceled")
+    html = client_of_anna.get("/activities/?view=list&search=x&sort=-due").content.decode()
+    assert "There are no records matching the filter criteria." in html
+    cleared = "?view=list&period=any&employee=all&show_canceled=1&sort=-due"
+    assert f'href="{cleared.replace("&", "&amp;")}"' in html
+    assert shown(client_of_anna, cleared.removeprefix("?view=list")) == ["Of Boris"]
+
+
 def test_priorities_are_sorted_by_weight(anna, client_of_anna):
     for priority in ("medium", "high", "low"):
         make_activity(by=anna, subject=priority, priority=priority)

@@ -163,6 +163,8 @@ activities:export-selected            GET  log-in     elsewhere  elsewhere  else
 activities:export-selected            POST log-in     elsewhere  elsewhere  page       page       elsewhere
 activities:choose-columns             GET  log-in     no-way     no-way     no-way     no-way     no-way
 activities:choose-columns             POST log-in     changed    changed    changed    changed    changed
+activities:sort                       GET  log-in     no-way     no-way     no-way     no-way     no-way
+activities:sort                       POST log-in     changed    changed    changed    changed    changed
 activities:deleted                    GET  log-in     page       page       page       page       page
 activities:deleted                    POST log-in     no-way     no-way     no-way     no-way     no-way
 activities:calendar-entries           GET  log-in     page       page       page       page       page
@@ -334,6 +336,7 @@ def data_of(meeting: Activity, people: dict[str, Profile]) -> dict[str, dict[str
         "activities:delete-selected": selected,
         "activities:export-selected": selected,
         "activities:choose-columns": {"column": "status"},
+        "activities:sort": {"order": "-due"},
         "activities:time-scale": {"time_scale": 15},
     }
 
