@@ -76,6 +76,33 @@ def test_dragging_moves_an_edge_resizes_and_both_are_taken_back(open_page, anna)
     assert times(activity) == ("Mon 12:00", "Mon 13:00")
 
 
+def test_what_takes_days_keeps_its_times_and_what_has_times_keeps_them_in_a_month(open_page, anna):  # noqa: F811
+    evening = MONDAY_NINE + timedelta(hours=13, minutes=30)
+    train = make_activity(by=anna, subject="Train", start=evening, due=evening + timedelta(hours=32), **SHOWN)
+    lunch = make_activity(by=anna, subject="Lunch", start=MONDAY_NINE + timedelta(hours=3), **SHOWN)
+    page = ready(open_page(WEEK))
+    drag(page, entry(page, "Train"), days=1)
+    expect(said(page, "Tue 10 Mar 2026, 22:30 – Thu 12 Mar 2026, 06:30")).to_be_visible()
+    assert times(train) == ("Tue 22:30", "Thu 06:30")
+
+    page.keyboard.press("m")
+    ready(page)
+    entry(page, "Lunch").drag_to(page.locator(".fc-daygrid-day[data-date='2026-03-19']"))
+    expect(said(page, "Thu 19 Mar 2026, 12:00 – 13:00")).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/calendar/new/" in request.url else None)
+    page.locator(".fc-daygrid-day[data-date='2026-03-26']").click()
+    mini = page.get_by_role("dialog", name="New activity")
+    expect(mini.get_by_label("First day")).to_have_value("2026-03-26")
+    day, covered = page.locator(".fc-daygrid-day[data-date='2026-03-03']").bounding_box(), mini.bounding_box()
+    assert day["x"] + day["width"] < covered["x"]
+    page.mouse.click(day["x"] + day["width"] / 2, day["y"] + day["height"] / 2)
+    expect(mini).to_be_hidden()  # A press beside it closes it, and no more.
+    page.wait_for_timeout(300)  # Milliseconds, in which a second one would have been asked for.
+    assert len(asked) == 1
+    assert times(lunch) == ("Thu 12:00", "Thu 13:00")
+
+
 @pytest.mark.rule("R6")
 def test_a_refused_move_jumps_back_and_says_why(open_page, anna, boris, closed_to_anna):  # noqa: F811
     activity = make_activity(by=boris, subject="Lunch", participants=[anna], **SHOWN)
