@@ -461,16 +461,48 @@
   setInterval(refresh, MINUTE);
   document.addEventListener("visibilitychange", refresh);
 
-  /* FullCalendar calls its tables grids, but they have none of a grid's keys: what is in them are links, whose names say
-     day and time. A part that scrolls can be reached even if there is nothing in it. */
+  /* FullCalendar calls its tables grids, but they have none of a grid's keys: what is in them are links and buttons, whose
+     names say day and time. A part that scrolls can be reached even if there is nothing in it. */
   const GRID = ["grid", "rowgroup", "row", "gridcell", "columnheader"].map((role) => `[role=${role}]`).join();
-  new MutationObserver(() => {
-    for (const part of host.querySelectorAll(GRID)) part.setAttribute("role", "presentation");
+  const dayOf = (part) => dayName.format(parse(part.closest("[data-date]").dataset.date));
+  let more = ""; // The day of which the list of all entries is open.
+
+  function nameParts() {
+    for (const part of host.querySelectorAll(GRID)) {
+      part.setAttribute("role", "presentation");
+      part.removeAttribute("aria-labelledby");
+    }
     for (const link of host.querySelectorAll("a:not([href], [role])[tabindex]")) link.setAttribute("role", "button");
+    for (const number of host.querySelectorAll(".fc-daygrid-day-number[role=button]")) number.setAttribute("aria-label", dayOf(number));
+    for (const link of host.querySelectorAll(".fc-more-link")) link.setAttribute("aria-label", `${link.textContent}, ${dayOf(link)}`);
     host.querySelector(".fc-timegrid-body")?.closest(".fc-scroller").setAttribute("tabindex", "0");
     host.querySelector(".fc-dayGridMonth-view .fc-daygrid-body")?.closest(".fc-scroller").setAttribute("tabindex", "0");
     host.querySelector(".fc-list > .fc-scroller")?.setAttribute("tabindex", "0");
-  }).observe(host, { childList: true, subtree: true });
+    followMore(host.querySelector(".fc-popover"));
+  }
+
+  /* "+ n more" opens a list far from it in the page: who opens it is led there, and back when it closes. */
+  function followMore(list) {
+    const was = more;
+    more = list?.dataset.date ?? "";
+    if (more === was) return;
+    if (!list) {
+      if (document.activeElement === document.body) host.querySelector(`[data-date="${was}"] .fc-more-link`)?.focus({ preventScroll: true });
+      return;
+    }
+    const close = list.querySelector(".fc-popover-close");
+    for (const [name, value] of Object.entries({ role: "button", tabindex: "0", "aria-label": texts.close })) close.setAttribute(name, value);
+    list.setAttribute("role", "dialog");
+    (list.querySelector("a[href]") ?? close).focus({ preventScroll: true });
+  }
+
+  host.addEventListener("keydown", (event) => {
+    if (!event.target.matches(".fc-popover-close") || (event.key !== "Enter" && event.key !== " ")) return;
+    event.preventDefault();
+    event.target.click();
+  });
+
+  new MutationObserver(nameParts).observe(host, { childList: true, characterData: true, subtree: true });
 
   calendar.render();
 })();

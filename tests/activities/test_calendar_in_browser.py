@@ -198,6 +198,37 @@ def test_everything_works_by_keyboard(open_page, anna):  # noqa: F811
     expect(page.get_by_role("heading", level=1)).to_have_text("Lunch")
 
 
+def test_what_acts_as_a_button_is_one_and_more_leads_to_its_list_and_back(open_page, anna):  # noqa: F811
+    for number in range(9):
+        make_activity(by=anna, subject=f"Task {number}", start=MONDAY_NINE + timedelta(hours=number), **SHOWN)
+    page = ready(open_page("/activities/?view=calendar&date=2026-03-11&show=month"))
+    scripted = page.locator("#calendar .grid a[tabindex]:not([href])")
+    assert scripted.count() == page.locator("#calendar .grid a[role=button]").count() > 30
+    more = page.get_by_role("button", name=re.compile(r"^\+ \d+ more, Monday,? 9 March$"))
+    opened = page.get_by_role("dialog", name="9 March 2026")
+    for key in ("Enter", "Space"):
+        more.focus()
+        page.keyboard.press(key)
+        expect(opened.get_by_role("link", name=re.compile("^Task 0"))).to_be_focused()
+        page.keyboard.press("Escape")
+        expect(opened).to_have_count(0)
+        expect(more).to_be_focused()
+    more.click()
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    found = axe.run(page, options={"runOnly": [*AXE["runOnly"], "best-practice"]})
+    assert found.violations_count == 0, found.generate_report()
+    opened.get_by_role("button", name="Close").focus()
+    page.keyboard.press("Enter")
+    expect(more).to_be_focused()
+
+    for key, day in (("Enter", "10"), ("Space", "12")):
+        page.keyboard.press("m")
+        ready(page)
+        page.get_by_role("button", name=re.compile(f"day,? {day} March$")).focus()
+        page.keyboard.press(key)
+        expect(page.locator("#range")).to_have_text(f"{day} March 2026")
+
+
 def test_the_address_and_the_toolbar_follow(open_page, anna, boris):  # noqa: F811
     page = ready(open_page(f"{WEEK}&employee={anna.pk}&employee={boris.pk}"))
     page.get_by_role("link", name="Next week").click()
