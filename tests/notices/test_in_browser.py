@@ -27,8 +27,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Running before a test's database and after it: what the test has asked in its loop is closed there as well."""
+    with pytest.MonkeyPatch.context() as monkeypatch, playwright.sync_playwright() as driver:
+        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests.
+        browser = driver.chromium.launch(executable_path=chromium.path(), args=chromium.FLAGS)
+        yield browser
+        browser.close()
+
+
 @pytest.fixture
-def page(live_server: Any, anna: Profile, client_of_anna: Client) -> Iterator[Any]:
+def page(browser: Any, live_server: Any, anna: Profile, client_of_anna: Client) -> Iterator[Any]:
     """A page of Anna, who has two reminders and an account to reconnect; what the console complains about fails."""
     now = timezone.now().replace(microsecond=0)
     for subject, minutes in (("Call back Lumen Clinics", -90), ("Proposal review: Kestrel Energy", 10)):
@@ -38,20 +48,17 @@ def page(live_server: Any, anna: Profile, client_of_anna: Client) -> Iterator[An
     account = ExternalAccount.objects.create(profile=anna, login="anna@gmail.example", subject="1")
     account.needs_reconnecting(reason="Access was withdrawn at Google.")
     complaints: list[str] = []
-    with pytest.MonkeyPatch.context() as monkeypatch, playwright.sync_playwright() as driver:
-        monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in the thread of the tests.
-        browser = driver.chromium.launch(executable_path=chromium.path(), args=chromium.FLAGS)
-        context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
-        name = django_settings.SESSION_COOKIE_NAME
-        context.add_cookies([{"name": name, "value": client_of_anna.cookies[name].value, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.clock.install()
-        page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto("/profile/")
-        yield page
-        browser.close()
+    context = browser.new_context(base_url=live_server.url, viewport={"width": 1440, "height": 900})
+    name = django_settings.SESSION_COOKIE_NAME
+    context.add_cookies([{"name": name, "value": client_of_anna.cookies[name].value, "url": live_server.url}])
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.clock.install()
+    page.on("console", lambda line: complaints.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto("/profile/")
+    yield page
+    context.close()
     assert complaints == []
 
 
