@@ -17,7 +17,7 @@ from tests.google import sync_tag, synchronize
 from tests.sync.helpers import DUE, START, TEN, assert_quiet, counts, tagged
 from tests.sync.wire import sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ANNA = "anna@northfold.example"
 MANY = 120

@@ -19,7 +19,7 @@ from tests.google import synchronize
 from tests.sync.helpers import ELEVEN, TEN, assert_quiet, change, counts, fresh, invite_both, only_activity, tagged
 from tests.sync.wire import etag, google_sets, sent
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.embedded]
+pytestmark = pytest.mark.django_db(transaction=True)
 
 ANNA, BORIS, MARIA = "anna@northfold.example", "boris@northfold.example", "maria@partner.example"
 
