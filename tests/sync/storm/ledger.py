@@ -181,7 +181,8 @@ class Ledger:
                       edits=look(self.google, users=self.users))  # fmt: skip
         for account in self.google.accounts:
             for row in list(self.google.store.table(account.email).ordered):
-                if not row.organized_here:
+                if not row.organized_here:  # What a guest calls their own copy alone, is there for whoever looks (R9).
+                    self.seen[GOOGLE].update(row.body[key] for key in TEXTS.values() if row.body.get(key))
                     continue
                 event = (row.calendar_id, row.id)
                 if row.cancelled:  # What it held went when it was.
