@@ -128,7 +128,8 @@ def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: lis
         step = "It is tried again by itself; Retry tries at once."
         reasons.append(Reason(False, link.reason, link.rule or "R19", step))
         return Explanation("parked", "Could not be synchronized", "bad", next_step=step)
-    if link.state == State.FROZEN or (unmet and link.state == State.LINKED):
+    is_by_me = is_mine or activity.organizer is None  # A guest's own tag says nothing about what runs by the Organizer.
+    if link.state == State.FROZEN or (unmet and is_by_me and link.state == State.LINKED):
         step = unmet.next_step if unmet else "The next session resumes it."
         return Explanation("frozen", "Frozen", "late", next_step=step)
     if link.state == State.INSERTING:

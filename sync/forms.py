@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Profile
+from accounts.models import Profile, profiles_by_email
 from activities.models import Tag
 from creatio_sync.forms import StyledForm, Switch
 from sync.models import SyncSettings
@@ -53,6 +53,18 @@ class SetUpForm(StyledForm, forms.ModelForm):
         if current not in dict(calendars):
             calendars = [*calendars, (current, current)]
         self.fields["calendar_id"].choices = calendars  # type: ignore[attr-defined]
+        self._profile = profile
+
+    def clean_calendar_id(self) -> str:
+        """A colleague's main calendar is theirs: else one's own copies could not be told from their copies (R7)."""
+        chosen = str(self.cleaned_data["calendar_id"])
+        owner = profiles_by_email([chosen.lower()]).get(chosen.lower())
+        if owner not in (None, self._profile.pk):
+            raise forms.ValidationError(
+                _("This is the main calendar of %(name)s. Choose one of your own, or one that you share."),
+                params={"name": Profile.objects.get(pk=owner).full_name},
+            )
+        return chosen
 
 
 def _name_of_tag(tag: Tag) -> str:

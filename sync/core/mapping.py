@@ -192,6 +192,11 @@ def unknown_zone(event: Mapping[str, Any]) -> str:
     return "" if not name or name in _zones() else str(name)
 
 
+def is_of_a_calendar(address: str) -> bool:
+    """Whether an address is that of a secondary calendar or a room, so nobody is invited by it (Calendars resource)."""
+    return address.endswith("calendar.google.com")
+
+
 def known_zone(name: str | None, default: str) -> str:
     """Return the zone if it is known, else the default, else UTC."""
     return next((zone for zone in (name, default) if zone in _zones()), None) or "UTC"

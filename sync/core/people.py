@@ -23,7 +23,8 @@ class Roles:
     set_up: Set[int]  # Who, of all concerned, has synchronization set up.
     is_own_copy: bool = False  # Google says `organizer.self` about the event in my calendar.
     qualifies: bool = True  # It carries `me`'s tag and meets the rest of R1.
-    has_organizer_left: bool = False  # The event is gone from the Organizer's calendar alone, and is in mine.
+    has_organizer_left: bool = False  # The event is in my calendar, and not in the one that the Organizer has now.
+    is_organizers_as_well: bool = False  # Of a calendar that both share: Google says so in the Organizer's, too.
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ def organizer_of(roles: Roles) -> Organized:
     """Return who the Organizer of an existing activity is when this user's session meets it (R5)."""
     if roles.organizer == roles.me:
         return Organized(roles.me)
-    if roles.is_own_copy:
+    is_shared = roles.is_organizers_as_well and roles.organizer in roles.set_up and not roles.has_organizer_left
+    if roles.is_own_copy and not is_shared:
         return Organized(roles.me, TAKE_OVER_OWN)
     if roles.organizer is None and roles.owner in roles.set_up:
         return Organized(roles.owner, OWNER_ORGANIZES)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q
 
 from accounts.models import ExternalAccount, profiles_by_email
-from activities.models import Activity, FieldChange
+from activities.models import Activity, FieldChange, Participant
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Answer, Half, Presence, Standing
@@ -64,6 +64,7 @@ def organized(run: Run, activity: Activity, *, link: EventLink | None = None, un
     """
     if activity.original_start:
         return Organized(activity.organizer_id)
+    theirs = _links_of_organizer(run, activity, link)
     roles = Roles(
         me=run.me.pk,
         organizer=activity.organizer_id,
@@ -72,19 +73,37 @@ def organized(run: Run, activity: Activity, *, link: EventLink | None = None, un
         set_up=set_up_among([activity.organizer_id, activity.owner_id]),
         is_own_copy=link is not None and mapping.facts_of(link.event).is_own,
         qualifies=unmet is None,
-        has_organizer_left=link is not None and _has_organizer_left(activity, link),
+        is_organizers_as_well=link is not None and _is_in_a_shared_calendar(link, theirs),
+        has_organizer_left=link is not None and _has_organizer_left(activity, link, theirs),
     )
     return organizer_of(roles)
 
 
-def _has_organizer_left(activity: Activity, link: EventLink) -> bool:
-    """Whether the event is gone from the Organizer's calendar alone: this one still has it."""
+def _links_of_organizer(run: Run, activity: Activity, link: EventLink | None) -> list[EventLink]:
+    """Return the Organizer's links to an activity that somebody else's session meets, by whatever account."""
+    if link is None or activity.organizer_id in (None, run.me.pk):
+        return []
+    links = EventLink.objects.filter(activity=activity, calendar__account__profile=activity.organizer_id)
+    return list(links.select_related("calendar__account"))
+
+
+def _is_in_a_shared_calendar(link: EventLink, theirs: list[EventLink]) -> bool:
+    """Whether the Organizer has this very event, of a calendar that both synchronize, as their own copy, too."""
+    facts = mapping.facts_of(link.event)
+    copies = [mapping.facts_of(other.event) for other in theirs if other.state in EventLink.HOLDING]
+    return any(copy.is_own and copy.organizer == facts.organizer for copy in copies)
+
+
+def _has_organizer_left(activity: Activity, link: EventLink, theirs: list[EventLink]) -> bool:
+    """
+    Whether the event, which is in this calendar, is in none that the Organizer synchronizes now.
+
+    It is gone from theirs alone, or was in that of an account which they have replaced by another one (R22).
+    """
     is_there = presence_here(activity) is Presence.PRESENT and link.event.get("status") not in (None, "cancelled")
-    return is_there and _links_of(activity.organizer_id, activity).filter(state=EventLink.State.DETACHED).exists()
-
-
-def _links_of(profile: int | None, activity: Activity) -> QuerySet[EventLink]:
-    return EventLink.objects.filter(activity=activity, calendar__account__profile=profile)
+    replaced = ExternalAccount.Status.DISCONNECTED
+    current = [other.state for other in theirs if other.calendar.account.status != replaced]
+    return is_there and (EventLink.State.DETACHED in current if current else bool(theirs))
 
 
 def load_pair(run: Run, link: EventLink) -> Pair:
@@ -313,10 +332,12 @@ def _answer(run: Run, link: EventLink, activity: Activity, facts: EventFacts, ch
     mine = last_change([change for change in changes if _is_by(run.me.pk, change)], "response")
     times = _google_times(link, facts)
     answers = (link.base_google or {}).get("answers", {})
+    # Who was taken off and added again has not answered anew, whatever both sides agreed on before.
+    is_unasked = me is not None and me.response == Participant.Response.NEEDS_ACTION and mine is None
     answer = Answer(
         here=me.response if me else None,
         google=facts.own_answer,
-        base=answers.get(str(run.me.pk)),
+        base=None if is_unasked else answers.get(str(run.me.pk)),
         google_at=times.get("response", run.now),
     )
     return answer if mine is None else Answer(answer.here, answer.google, answer.base, mine.at, answer.google_at)

@@ -10,6 +10,7 @@ from accounts.models import CommunicationOption, ExternalAccount
 from activities import recurrence
 from activities.models import Activity, Tag, bounds_of_days
 from activities.recurrence import Pattern
+from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
 from sync.core.eligibility import Selected, first_unmet, reasons_to_send
@@ -35,10 +36,15 @@ def snapshot_here(activity: Activity, *, addresses: Mapping[int, str], organizer
     """
     Return the content of an activity (R10).
 
-    `addresses` says under which address each participant can be invited; without one they stay local (R7).
+    `addresses` says under which address each participant can be invited; without one they stay local (R7), and so does
+    whoever has it in a calendar that they share.
     """
     participants = {participant.profile_id: participant for participant in activity.participants.all()}
-    reachable = {pk for pk, participant in participants.items() if participant.address or pk in addresses}
+    reachable = {
+        pk
+        for pk, participant in participants.items()
+        if (participant.address or pk in addresses) and not mapping.is_of_a_calendar(participant.address)
+    }
     leader = participants.get(organizer) if organizer else None
     return Snapshot(
         subject=activity.subject,

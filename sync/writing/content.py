@@ -230,6 +230,10 @@ def claim_meeting(facts: EventFacts, activity: Activity, *, may_fail: bool = Fal
 
     :raises ChangedHere: if the meeting has one already.
     """
+    stale = Meeting.objects.filter(key=meeting_key(facts)).exclude(activity=activity)
+    for meeting in stale:
+        if not store.is_linked_anywhere(meeting.activity_id):  # Removed from Google, or forgotten with its account.
+            meeting.delete()
     try:
         with transaction.atomic():
             Meeting.objects.update_or_create(activity=activity, defaults={"key": meeting_key(facts)})

@@ -29,7 +29,7 @@ from sync.writing.content import (
     put_facts,
     take_own_copy,
 )
-from sync.writing.settling import locked, meet, settle
+from sync.writing.settling import locked, rejoin, settle
 
 PART_OF_GOOGLES = "The series was divided in Google. This is its later part; what was done here about it stays."
 
@@ -165,10 +165,7 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         _release(former)  # Somebody brought the former one back as well.
         if own.exists():
             raise ChangedHere
-        is_new = not activity.participants.filter(profile=run.me).exists()
-        meet(run, activity, facts, joins=True)
-        if is_new:
-            _agree_with_organizer_on(run.me.pk, activity)
+        rejoin(run, activity, facts)
         activity.tags.add(run.tag())
         if activity.organizer_id == run.me.pk:
             take_own_copy(activity, content)
@@ -180,26 +177,14 @@ def join_activity(run: Run, link: EventLink, *, placed: Placed) -> None:
         settle(link, here=base_here, google=base_google, now_here=here, presence=Presence.PRESENT, profiles=profiles)
         if not Meeting.objects.filter(activity=activity).exists():
             claim_meeting(facts, activity, may_fail=True)
-        EventLink.objects.filter(pk=link.pk).update(is_marked=True)  # Now it is a pair to decide about.
+        agreed = link.base_google or {}
+        agreed["answers"].pop(str(run.me.pk), None)  # Of one's own both sides meet for the first time (R10).
+        EventLink.objects.filter(pk=link.pk).update(is_marked=True, base_google=agreed)  # A pair to decide about.
         if activity.is_series:
             repeating.lay_out_joined(run, link, activity)
             repeating.mark_what_deviates(run, activity)
         run.count("added", SyncOutcome.Direction.HERE)
         run.note(SyncOutcome.Action.JOINED, rule="R9", reason=placed.reason, item=activity.subject, link=link)
-
-
-def _agree_with_organizer_on(profile: int, activity: Activity) -> None:
-    """
-    Whom the Organizer invited in Google nobody has added here: taken off there again, they are off (R7, R9).
-
-    The Organizer's own session may come later than that of the guest, and see neither.
-    """
-    links = EventLink.objects.filter(activity=activity, calendar__account__profile=activity.organizer_id)
-    for link in links.select_for_update(of=("self",), no_key=True):
-        for base in (link.base_here, link.base_google):
-            if base and base.get("snapshot"):
-                base["snapshot"]["people"] = sorted({*base["snapshot"]["people"], profile})
-        link.save(update_fields=["base_here", "base_google"])
 
 
 def release(run: Run, link: EventLink) -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import profiles_by_email
@@ -145,8 +146,39 @@ def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:
         values["base_here"] = {**base, "presence": Presence.PRESENT.value}  # Both sides hold it again.
     if not EventLink.objects.filter(pk=pair.link.pk, activity=pair.activity).update(**values):
         raise ChangedHere  # Another item of this session has let go of it.
+    if is_there and event is not None and pair.standing.is_detached:
+        with run.transaction(), repeating.followed(run, pair.activity.pk):
+            rejoin(run, pair.activity, mapping.facts_of(event))
     if pair.activity.is_series:
         repeating.look_at_exceptions(run, pair.link)
+
+
+def rejoin(run: Run, activity: Activity, facts: EventFacts) -> None:
+    """
+    Let somebody whose calendar has the event now take part, unless they were taken off here and Google waits for that.
+
+    Whom the Organizer invited in Google nobody has added here: taken off there again, they are off (R7, R9). The
+    Organizer's own session may come later than that of the guest, and see neither.
+    """
+    me = run.me.pk
+    links = EventLink.objects.filter(activity=activity, calendar__account__profile=activity.organizer_id)
+    agreed = [(link, bases) for link in _locked(links) if (bases := _snapshots_of_bases(link))]
+    if not activity.participants.filter(profile=me).exists():
+        if any(me in base["people"] for _link, bases in agreed for base in bases):
+            return
+        for link, bases in [] if facts.is_own else agreed:
+            for base in bases:
+                base["people"] = sorted({*base["people"], me})
+            link.save(update_fields=["base_here", "base_google"])
+    meet(run, activity, facts, joins=True)
+
+
+def _locked(links: QuerySet[EventLink]) -> QuerySet[EventLink]:
+    return links.select_for_update(of=("self",), no_key=True)
+
+
+def _snapshots_of_bases(link: EventLink) -> list[dict[str, Any]]:
+    return [base["snapshot"] for base in (link.base_here, link.base_google) if base and base.get("snapshot")]
 
 
 def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False) -> None:
@@ -155,7 +187,8 @@ def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False
 
     Only who `joins` is made a participant: somebody taken off here, whose copy of the event still lives, stays off.
     """
-    address = next((guest.address for guest in facts.guests if guest.is_self), run.login)
+    address = next((guest.address for guest in facts.guests if guest.is_self), None)
+    address = address or (facts.organizer if facts.is_own and facts.organizer else run.login)
     rows = Participant.objects.filter(activity=activity, profile=run.me)
     if joins and not rows.exists():
         Participant.objects.create(

@@ -237,6 +237,20 @@ def test_a_calendar_that_google_does_not_list_is_refused(google, anna, page):
     assert SyncSettings.objects.get(profile=anna).calendar_id == "primary"
 
 
+def test_a_colleagues_main_calendar_is_theirs_to_synchronize(google, anna, boris, page):
+    from tests.google import connect
+
+    connect(google, anna.user)
+    connect(google, boris.user)
+    google.share_calendar("boris@northfold.example", with_email="anna@northfold.example", role="owner")
+
+    response = page.post(SET_UP, FORM | {"calendar_id": "boris@northfold.example"})
+
+    assert response.status_code == 422
+    assert "This is the main calendar of Boris." in text(response)
+    assert SyncSettings.objects.get(profile=anna).calendar_id == "primary"
+
+
 # --- Synchronize now ---------------------------------------------------------------------------------------------
 
 

@@ -38,11 +38,11 @@ def check_sentence(reason: str) -> None:
 
 def every_role():
     """Anna's session meets an activity: everything that R5 asks."""
-    for organizer, owner, takes_part, others, is_own_copy, qualifies, has_left in product(
+    for organizer, owner, takes_part, others, is_own_copy, qualifies, has_left, is_shared in product(
         (NOBODY, ANNA, BORIS, CLARA), (NOBODY, ANNA, BORIS, CLARA), (False, True), subsets((BORIS, CLARA)),
-        (False, True), (False, True), (False, True)
+        (False, True), (False, True), (False, True), (False, True)
     ):  # fmt: skip
-        yield Roles(ANNA, organizer, owner, takes_part, {ANNA, *others}, is_own_copy, qualifies, has_left)
+        yield Roles(ANNA, organizer, owner, takes_part, {ANNA, *others}, is_own_copy, qualifies, has_left, is_shared)
 
 
 @pytest.mark.rule("R5")
@@ -55,7 +55,8 @@ def test_every_case_of_who_organizes():
         if found.reason:
             check_sentence(found.reason)
             assert found.organizer in roles.set_up, f"It runs by a calendar that nobody reads: {roles}"
-        if roles.is_own_copy:
+        is_shared = roles.is_organizers_as_well and roles.organizer in roles.set_up and not roles.has_organizer_left
+        if roles.is_own_copy and not is_shared:
             assert found.organizer == roles.me, roles
         elif roles.organizer in roles.set_up and not roles.has_organizer_left:
             assert found.organizer == roles.organizer, f"Taken from who synchronizes: {roles}"

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -260,6 +261,7 @@ def _shown(body: dict[str, Any], calendar: str, users: frozenset[str]) -> dict[t
     return shown
 
 
+@lru_cache(maxsize=1000)  # The same few series are looked at over and over.
 def _repeats(pattern: recurrence.Pattern) -> tuple[str, int]:
     """
     Return how often it repeats, and how many times: a series both moved and cut has other letters.
