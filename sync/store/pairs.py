@@ -192,7 +192,7 @@ def _standing(
     foreign = _foreign(who.organizer, here, changes, template, activity_id=activity.pk, agreed=Presence(agreed))
     return Standing(
         is_organizer=who.organizer == run.me.pk,
-        unmet=unmet,
+        unmet=None if unmet and _is_the_organizers_to_select(run, activity, facts, who) else unmet,
         is_frozen=link.state == EventLink.State.FROZEN,
         is_detached=link.state == EventLink.State.DETACHED,
         agreed_presence=Presence(agreed),
@@ -205,6 +205,18 @@ def _standing(
         is_completed=activity.status == Activity.Status.COMPLETED,
         answer=_answer(run, link, activity, facts, changes),
     )
+
+
+def _is_the_organizers_to_select(run: Run, activity: Activity, facts: EventFacts, who: Organized) -> bool:
+    """
+    Whether a guest who does not select an activity is told by Google that it is canceled, and its Organizer selects it.
+
+    The Organizer's own session may have heard of it first, when nobody knew yet that all copies are gone (R14).
+    """
+    if not facts.is_cancelled or who.organizer in (None, run.me.pk):
+        return False
+    theirs = EventLink.objects.filter(activity=activity, calendar__account__profile=who.organizer)
+    return not theirs.filter(state=EventLink.State.FROZEN).exists()
 
 
 def _foreign(

@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import profiles_by_email
+from activities import series
 from activities.models import Activity, Participant
 from sync import declines, repeating, store
 from sync.core import mapping
@@ -127,6 +128,10 @@ def settle_pair(
             EventLink.objects.filter(pk=link.pk).update(is_marked=True)
         if activity.is_series and facts.is_cancelled:
             repeating.forget_exceptions(run, activity)
+        if activity.series and activity.is_series and google.when == here_after.when != pair.google.now.when:
+            series.lay_out(
+                activity.series, now=run.now
+            )  # Google's part may have taken some along that it still has (R15).
         if activity.is_series and revive:
             repeating.mark_what_deviates(run, activity)
 

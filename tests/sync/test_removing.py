@@ -676,3 +676,33 @@ def test_an_event_taken_out_of_the_bin_after_it_was_made_anew_is_another_activit
     assert EventLink.objects.exclude(activity=None).count() == 4
     assert_quiet(google, annas)
     assert_quiet(google, boriss)
+
+
+@pytest.mark.rule("R14", "R4")
+@pytest.mark.parametrize("repeats", [False, True], ids=["one", "series"])
+def test_a_guest_without_the_tag_tells_of_a_meeting_that_is_gone_from_every_calendar(
+    google, anna, annas, boris, boriss, repeats
+):
+    """Anna's session, the first to hear, could not know that it was gone from Boris's calendar as well."""
+    google.add_account("maria@partner.example", name="Maria")
+    rule = {"recurrence": ["RRULE:FREQ=WEEKLY;COUNT=3"]} if repeats else {}
+    guests = {"attendees": [{"email": f"{name}@northfold.example"} for name in ("anna", "boris")]}
+    event = google.person("maria@partner.example").create_event({"summary": "Review", **guests, **TEN, **rule})
+    synchronize(annas)
+    synchronize(boriss)
+    activity = Activity.every.get(original_start=None)
+    assert activity.organizer == anna
+    services.remove_tag(activity=activity, tag=activity.tags.get(owner=boris), by=boris)
+    google.person("maria@partner.example").delete(event["id"])
+
+    synchronize(annas)
+    assert fresh_status(activity) == Activity.Status.NOT_STARTED  # As far as anybody knows, Boris goes there.
+    synchronize(boriss)
+
+    assert fresh_status(activity) == Activity.Status.CANCELED
+    for calendar in (annas, boriss):
+        assert_quiet(google, calendar)
+
+
+def fresh_status(activity: Activity) -> str:
+    return str(Activity.every.get(pk=activity.pk).status)

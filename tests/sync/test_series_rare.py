@@ -331,3 +331,32 @@ def test_what_a_shorter_rule_left_behind_stays_by_itself_when_it_is_longer_again
     assert len(there(google)) == 5
     assert Activity.objects.get(series=None).notes == "What we agreed on"
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R15")
+@pytest.mark.parametrize("first", ["google", "here"])
+def test_what_begins_to_repeat_anew_while_google_divides_it_is_whole_on_both_sides(google, anna, annas, first):
+    """The part that Google made takes along what the new series has on the same days."""
+    event = make_there(google, ["RRULE:FREQ=WEEKLY;COUNT=5"])
+    synchronize(annas)
+
+    def divide() -> None:
+        later = {"start": timed_at("2027-03-22T11:30:00"), "end": timed_at("2027-03-22T12:30:00")}
+        google.person(ANNA).edit(instance(google, "2027-03-22")["id"], later, scope="following")
+
+    def repeat_anew() -> None:
+        one = series.stop_repeating(activity=occurrence("2027-03-15"), by=anna, now=timezone.now())
+        series.repeat(activity=one, lines=["RRULE:FREQ=WEEKLY;COUNT=3"], by=anna, now=timezone.now())
+
+    for act in (divide, repeat_anew) if first == "google" else (repeat_anew, divide):
+        act()
+    for _ in range(2):
+        synchronize(annas)
+
+    assert google.person(ANNA).event(event["id"])["status"] == "confirmed"
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+def timed_at(text: str) -> dict[str, str]:
+    return {"dateTime": text, "timeZone": ZONE}
