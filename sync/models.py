@@ -129,6 +129,22 @@ class Meeting(models.Model):
         return self.key
 
 
+def cascade_but_keep_what_was_cancelled(collector: Any, field: Any, links: Any, using: str) -> None:
+    """
+    Let a link go with its activity, unless it tells that Google has no such occurrence of a series (R15).
+
+    The rule that was changed here, so that the occurrence was erased, may come back; Google would not tell again.
+    """
+    rows = list(links)
+    kept: Any = [row for row in rows if row.series_id and row.event.get("status") == "cancelled"]
+    kept = [row for row in kept if row.event.get("recurringEventId")]
+    others: Any = [row for row in rows if row not in kept]
+    models.SET_NULL(collector, field, kept, using)
+    for name, value in {"state": EventLink.State.SEEN, "is_marked": False}.items():
+        collector.add_field_update(EventLink._meta.get_field(name), value, kept)
+    models.CASCADE(collector, field, others, using)
+
+
 class EventLink(models.Model):
     """
     One activity (or series) and one event, for one connected account.
@@ -161,7 +177,9 @@ class EventLink(models.Model):
     event_id = models.CharField(max_length=1024)
     incarnation = models.PositiveIntegerField(default=0)
     ical_uid = models.CharField(max_length=1024, blank=True, db_index=True)
-    activity = models.ForeignKey(Activity, models.CASCADE, null=True, blank=True, related_name="links")
+    activity = models.ForeignKey(
+        Activity, cascade_but_keep_what_was_cancelled, null=True, blank=True, related_name="links"
+    )
     series = models.ForeignKey(Series, models.CASCADE, null=True, blank=True, related_name="links")
     state = models.CharField(max_length=20, choices=State, default=State.SEEN)
     event = models.JSONField(default=dict, blank=True)

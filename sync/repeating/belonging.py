@@ -17,7 +17,7 @@ from sync.core.identity import Candidate
 from sync.core.mapping import EventFacts
 from sync.core.snapshot import Repeating, at_occurrence
 from sync.models import EventLink
-from sync.run import Run, facts_in
+from sync.run import ChangedHere, Run, facts_in
 
 
 def link_of_series(run: Run, link: EventLink, facts: EventFacts) -> EventLink | None:
@@ -118,8 +118,12 @@ def give_to_its_series(run: Run, link: EventLink, event: Mapping[str, Any] | Non
     Let go of the activity that was Google's occurrence before its series here repeated anew (R15).
 
     `event` is what Google shows of it now, None for nothing. Where that is something of its own, it is seen anew.
+
+    :raises ChangedHere: if its series has let go of it while Google was asked.
     """
     with run.transaction():
+        if EventLink.objects.select_for_update(no_key=True).get(pk=link.pk).activity_id != link.activity_id:
+            raise ChangedHere
         let_stay_by_itself(link)
         whole = link_of_series(run, link, facts_in(link))
         if event is None or whole is None or not _has_something_of_its_own(run, event, whole):

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from accounts.models import profiles_by_email
 from activities import recurrence, series
@@ -414,6 +414,25 @@ def _base(whole: Snapshot | None, original: datetime, **more: Any) -> dict[str, 
 
 def _unmark(link: EventLink) -> None:
     EventLink.objects.filter(pk=link.pk, mark=link.mark).update(is_marked=False)
+
+
+def look_at_what_is_there_again(run: Run, whole: EventLink, head: Activity) -> None:
+    """
+    Let occurrences get their turn that the rule had dropped here and has again.
+
+    Google may know each by itself, or have none there: it told so once, when it was an activity that is no more (R15).
+    """
+    dropped = Q(state=EventLink.State.SEEN, event__status="cancelled")
+    dropped |= Q(state=EventLink.State.DETACHED, activity__isnull=False, activity__series=None)
+    known = EventLink.objects.filter(
+        dropped, calendar=run.calendar, event__recurringEventId=whole.event_id, is_marked=False
+    )
+    if not known:
+        return
+    rows = Activity.every.present().filter(series=head.series, is_series=False).exclude(links__calendar=run.calendar)
+    originals = set(rows.values_list("original_start", flat=True))
+    again = [link.pk for link in known if facts_in(link).original_start in originals]
+    EventLink.objects.filter(pk__in=again).update(is_marked=True, mark=F("mark") + 1)
 
 
 def look_at_exceptions(run: Run, link: EventLink) -> None:

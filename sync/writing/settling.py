@@ -134,6 +134,8 @@ def settle_pair(
             )  # Google's part may have taken some along that it still has (R15).
         if activity.is_series and revive:
             repeating.mark_what_deviates(run, activity)
+        if activity.is_series:
+            repeating.look_at_what_is_there_again(run, link, activity)
 
 
 def relink(run: Run, pair: Pair, event: Mapping[str, Any] | None) -> None:

@@ -360,3 +360,47 @@ def test_what_begins_to_repeat_anew_while_google_divides_it_is_whole_on_both_sid
 
 def timed_at(text: str) -> dict[str, str]:
     return {"dateTime": text, "timeZone": ZONE}
+
+
+@pytest.mark.rule("R14", "R15")
+@pytest.mark.parametrize("who", ["the same person", "somebody in Google"])
+def test_what_google_cancelled_stays_so_though_the_rule_was_another_one_meanwhile(google, anna, annas, who):
+    """The day was none of the series for a while, and its activity is no more; Google does not tell of it again."""
+    event = make_there(google, ["RRULE:FREQ=WEEKLY;COUNT=5"])
+    synchronize(annas)
+    google.person(ANNA).delete(instance(google, "2027-03-29")["id"])
+    synchronize(annas)
+
+    change_rule(anna, "RRULE:FREQ=DAILY;COUNT=5")
+    if who == "the same person":
+        change_rule(anna, "RRULE:FREQ=WEEKLY;COUNT=5")
+    else:
+        google.person(ANNA).edit(event["id"], {"end": timed_at("2027-03-08T11:20:00")})
+    for _ in range(2):
+        synchronize(annas)
+
+    assert_same(google, anna)
+    assert_quiet(google, annas)
+
+
+def change_rule(by: Profile, line: str) -> None:
+    series.edit(activity=occurrence("2027-03-08"), scope="all", by=by, now=timezone.now(), lines=[line])
+
+
+@pytest.mark.rule("R15", "R19")
+def test_a_series_that_google_changes_while_it_stops_here_lets_go_of_an_occurrence_once(google, anna, annas):
+    """What stays by itself was asked for in Google while its series let go of it."""
+    event = make_there(google, ["RRULE:FREQ=WEEKLY;COUNT=5"])
+    synchronize(annas)
+    one = occurrence("2027-03-29")
+    series.edit(activity=one, scope="this", by=anna, now=timezone.now(), notes="Bring the plan")
+    synchronize(annas)
+
+    series.stop_repeating(activity=occurrence("2027-03-15"), by=anna, now=timezone.now())
+    google.person(ANNA).edit(event["id"], {"end": timed_at("2027-03-08T11:20:00")})
+    session = synchronize(annas)
+
+    assert session.status == "succeeded", list(session.outcomes.values_list("reason", "error"))
+    assert Activity.objects.get(pk=one.pk).notes == "Bring the plan"
+    assert occurrence("2027-03-29").notes == "Bring the plan"
+    assert_quiet(google, annas)
