@@ -80,7 +80,7 @@ class ProfileForm(StyledForm, forms.ModelForm):
 
     class Meta:
         model = Profile
-        fields = ["full_name", "job_title", "time_zone"]
+        fields = ["full_name", "job_title", "time_zone", "language"]
         widgets = {
             "full_name": forms.TextInput({"autocomplete": "name"}),
             "job_title": forms.TextInput({"autocomplete": "organization-title"}),
@@ -110,7 +110,7 @@ class ProfileForm(StyledForm, forms.ModelForm):
 
     def save(self, commit: bool = True) -> Profile:  # noqa: ARG002 - the base has it
         profile: Profile = super().save(commit=False)
-        profile.save(update_fields=["full_name", "job_title", "time_zone"])
+        profile.save(update_fields=["full_name", "job_title", "time_zone", "language"])
         profile.user.email = self.cleaned_data["email"]
         profile.user.save(update_fields=["email"])
         if photo := self.cleaned_data["photo"]:

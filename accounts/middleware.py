@@ -7,7 +7,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -25,6 +25,22 @@ class TimeZoneMiddleware:
             return self._get_response(request)
         with timezone.override(services.profile_of(request.user).zone):
             return self._get_response(request)
+
+
+class LanguageMiddleware:
+    """Speak the language that whoever asks has chosen; without a choice the browser's holds (LocaleMiddleware)."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        chosen = services.profile_of(request.user).language if request.user.is_authenticated else ""
+        if not chosen:
+            return self._get_response(request)
+        with translation.override(chosen):
+            response = self._get_response(request)
+        response["Content-Language"] = chosen
+        return response
 
 
 class ComeBackMiddleware:

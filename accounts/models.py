@@ -8,6 +8,7 @@ import zoneinfo
 from collections.abc import Iterable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
@@ -54,6 +55,13 @@ class Profile(models.Model):
     job_title = models.CharField(_("job title"), max_length=200, blank=True)
     photo = models.ImageField(_("photo"), upload_to="photos/", blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
+    language = models.CharField(
+        _("language"),
+        max_length=10,
+        blank=True,
+        choices=settings.LANGUAGES,
+        help_text=_("Without a choice, what your browser asks for."),
+    )
     time_scale = models.PositiveSmallIntegerField(_("time scale"), choices=TimeScale, default=TimeScale.THIRTY)
 
     class Meta:

@@ -265,6 +265,10 @@ class PlaceInSeries:
     number: int | None
     total: int | None
 
+    @property
+    def is_by_its_own_rule(self) -> bool:
+        return self.words == recurrence.own_rule()
+
 
 def place_in_series(activity: Activity) -> PlaceInSeries | None:
     """Return the place of an occurrence in its series; None of what does not repeat."""

@@ -96,9 +96,11 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",  # What the browser asks for; whoever has chosen, says so below.
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.LanguageMiddleware",
     "accounts.middleware.TimeZoneMiddleware",
     "accounts.middleware.ComeBackMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -118,7 +120,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["creatio_sync.templatetags.icons"],
+            "builtins": ["django.templatetags.i18n", "creatio_sync.templatetags.icons"],
         },
     },
 ]
@@ -138,7 +140,9 @@ LOGIN_URL = "/login/"
 LOGIN_REDIRECT_URL = "/activities/"
 LOGOUT_REDIRECT_URL = "/login/"
 
-LANGUAGE_CODE = "en-us"
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = "UTC"  # A person's own zone is applied at the edge.

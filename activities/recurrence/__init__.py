@@ -24,7 +24,7 @@ from activities.recurrence.expansion import check, happens_at, instance_suffix, 
 from activities.recurrence.form import Repetition, lines_of, repetition_of
 from activities.recurrence.moving import moved
 from activities.recurrence.pattern import Pattern, UnableToMove, UnreadableRule
-from activities.recurrence.words import in_words
+from activities.recurrence.words import in_words, own_rule
 
 __all__ = [
     "Pattern",
@@ -45,6 +45,7 @@ __all__ = [
     "last_start",
     "lines_of",
     "moved",
+    "own_rule",
     "part_from",
     "part_moved_along",
     "repetition_of",

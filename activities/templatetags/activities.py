@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from django import template
 from django.forms import BoundField
 from django.utils import formats, timezone
 from django.utils.safestring import SafeString
+from django.utils.text import get_text_list
 from django.utils.translation import gettext as _
 
 from accounts.models import Profile
@@ -120,3 +122,9 @@ def is_html(notes: str) -> bool:
 @register.filter
 def safe_link(address: str) -> str:
     return text.safe_link(address)
+
+
+@register.filter
+def named(profiles: Iterable[Profile], own: Profile) -> str:
+    """Return the names of people, as in “You, Boris and Clara”."""
+    return get_text_list([_("You") if profile == own else profile.full_name for profile in profiles], _("and"))

@@ -45,9 +45,10 @@
     });
 
     /* Repeat: the day of a weekly repetition is that of the start until somebody chooses others. */
-    const WHICH = ["first", "second", "third", "fourth", "last"];
-    const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
     const repeat = field("repeat");
+    const words = repeat.closest("[data-monthly-day]").dataset;
+    const WHICH = words.which.split(",");
+    const WEEKDAYS = words.weekdays.split(",");
     const boxes = [...form.querySelectorAll("input[name=weekdays]")];
     const firstDay = () => parse(field("all_day").checked ? field("start_date").value : field("start").value.slice(0, 10), "T00:00");
     const weekdayOf = (time) => (new Date(time).getUTCDay() + 6) % 7;
@@ -68,8 +69,10 @@
       const date = new Date(first).getUTCDate();
       const which = WHICH[Math.min(Math.ceil(date / 7), 5) - 1];
       for (const option of repeat.options) {
-        if (option.value === "monthly_day") option.text = `Monthly on day ${date}`;
-        if (option.value === "monthly_weekday") option.text = `Monthly on the ${which} ${WEEKDAYS[weekdayOf(first)]}`;
+        if (option.value === "monthly_day") option.text = words.monthlyDay.replace("{day}", date);
+        if (option.value === "monthly_weekday") {
+          option.text = words.monthlyWeekday.replace("{which}", which).replace("{weekday}", WEEKDAYS[weekdayOf(first)]);
+        }
       }
     };
     for (const name of ["repeat", "start", "start_date", "all_day"]) field(name).addEventListener("change", keepInStep);

@@ -2,8 +2,10 @@
 "use strict";
 (() => {
   const file = document.getElementById("id_photo");
+  const label = file?.closest("label");
+  const usual = label?.firstChild.textContent;
   file?.addEventListener("change", () => {
-    const label = file.closest("label").firstChild;
-    label.textContent = file.files.length ? `${file.files[0].name} – press Save ` : "Change photo";
+    const [chosen] = file.files;
+    label.firstChild.textContent = chosen ? label.dataset.chosen.replace("{name}", chosen.name) : usual;
   });
 })();
