@@ -105,7 +105,7 @@ def _moment(at: datetime, *, zone: zoneinfo.ZoneInfo, was: datetime | None) -> d
         return was
     moment = at.replace(tzinfo=zone).astimezone(UTC)
     if _wall_clock(moment, zone) != at:
-        said = {"time": formats.time_format(at, "H:i"), "day": formats.date_format(at, "l, j F Y")}
+        said = {"time": formats.time_format(at, "H:i"), "day": formats.date_format(at, _("l, j F Y"))}
         raise UnableToChange(_("Clocks are put forward on %(day)s: there is no %(time)s. Choose another time.") % said)
     return moment
 

@@ -160,7 +160,7 @@ def when_in_words(values: dict[str, Any], *, repetitions: Iterable[tuple[Any, An
         monday = date(2024, 1, 1)
         details.append(", ".join(formats.date_format(monday.replace(day=1 + day), "D") for day in values["weekdays"]))
     if values.get("ends") == "on" and values.get("until"):
-        details.append(_("until %s") % formats.date_format(values["until"], "D j M Y"))
+        details.append(_("until %s") % formats.date_format(values["until"], _("D j M Y")))
     if values.get("ends") == "after" and values.get("count"):
         details.append(_("%d times") % values["count"])
     return f"{said}. {', '.join(details)}"

@@ -467,7 +467,9 @@ def _where_it_begins(form: forms.ActivityForm, saved: Activity | None) -> list[s
     day = first.start_date if first.all_day and first.start_date else first.start.astimezone(zone).date()
     if day == form.first_day:
         return []
-    return [_("The day you chose is none of its days: this one is on %(day)s.") % {"day": date_format(day, "l, j F Y")}]
+    return [
+        _("The day you chose is none of its days: this one is on %(day)s.") % {"day": date_format(day, _("l, j F Y"))}
+    ]
 
 
 def _refuse_to_overwrite(activity: Activity, form: forms.ActivityForm, *, by: Profile) -> None:

@@ -34,20 +34,20 @@ def day(on: date, *, today: date, in_sentence: bool = False) -> str:
         }
     else:
         near = {0: _("Today"), -1: _("Yesterday"), 1: _("Tomorrow")}
-    return near.get(distance) or dateformat.format(on, "D j M" if on.year == today.year else "D j M Y")
+    return near.get(distance) or dateformat.format(on, _("D j M") if on.year == today.year else _("D j M Y"))
 
 
 def span_of_days(first: date, last: date) -> str:
     """Return days in words, such as “Tue 10 Mar” or “Tue 10 Mar – Thu 12 Mar”."""
-    words = [formats.date_format(day, "D j M Y") for day in (first, last)]
+    words = [formats.date_format(day, _("D j M Y")) for day in (first, last)]
     return words[0] if first == last else " – ".join(words)
 
 
 def span_of_time(start: datetime, due: datetime) -> str:
     """Return two times in words, in the zone they have; the second without its day when it is the same."""
     same_day = start.date() == due.date() or due - start < timedelta(hours=12)
-    second = formats.date_format(due, "H:i" if same_day else "D j M Y, H:i")
-    return f"{formats.date_format(start, 'D j M Y, H:i')} – {second}"
+    second = formats.date_format(due, "H:i" if same_day else _("D j M Y, H:i"))
+    return f"{formats.date_format(start, _('D j M Y, H:i'))} – {second}"
 
 
 def hours(start: datetime, due: datetime) -> str:
@@ -63,9 +63,9 @@ def reads_differently(*moments: datetime, zone: zoneinfo.ZoneInfo, other: zonein
 def range_of_days(first: date, last: date) -> str:
     """Return a range as a heading, with nothing said twice: “9 – 15 March 2026”."""
     if first.year != last.year:
-        pattern = "j F Y"
+        pattern = _("j F Y")
     elif first.month != last.month:
-        pattern = "j F"
+        pattern = _("j F")
     else:
-        pattern = "j"
-    return f"{formats.date_format(first, pattern)} – {formats.date_format(last, 'j F Y')}"
+        pattern = _("j")
+    return f"{formats.date_format(first, pattern)} – {formats.date_format(last, _('j F Y'))}"

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from accounts.models import ExternalAccount, Profile, profiles_by_email
 from activities.models import Activity
 from sync import conflicts, store
@@ -17,7 +20,7 @@ from sync.core.reasons import Reason
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSettings
 
 State = EventLink.State
-PAUSED = "An administrator has paused the synchronization of your account."
+PAUSED = gettext_noop("An administrator has paused the synchronization of your account.")
 
 
 @dataclass
@@ -46,15 +49,15 @@ def explain(*, activity: Activity, profile: Profile, now: datetime) -> Explanati
     if account is None or account.status != ExternalAccount.Status.CONNECTED:
         return _without_access(account)
     if settings is None:
-        step = "Open the set-up page, check the settings and save them."
-        return Explanation("not_set_up", "Not set up", "late", next_step=step, calendar_login=account.login)
+        step = _("Open the set-up page, check the settings and save them.")
+        return Explanation("not_set_up", _("Not set up"), "late", next_step=step, calendar_login=account.login)
     calendar = SyncedCalendar.objects.filter(account=account).first()
     link = link_of(activity, calendar=calendar)
     reasons = conditions(activity=activity, profile=profile, settings=settings, link=link)
     found = _of_link(link, activity, profile, reasons) if link else _of_activity(activity, profile, reasons)
     if account.paused:
-        reasons.append(Reason(False, PAUSED, "R20"))
-        found.next_step = "Ask an administrator to resume it; until then nothing flows, and nothing is lost."
+        reasons.append(Reason(False, _(PAUSED), "R20"))
+        found.next_step = _("Ask an administrator to resume it; until then nothing flows, and nothing is lost.")
     found.is_paused, found.reasons, found.link = account.paused, reasons, link
     found.calendar_login = account.login
     found.runs_by = _runs_by(activity, profile)
@@ -104,12 +107,12 @@ def _is_there(link: EventLink) -> bool:
 
 def _without_access(account: ExternalAccount | None) -> Explanation:
     if account is None:
-        step = "Connect your Google account in Your profile → Additional settings → Accounts in external resources."
-        return Explanation("not_connected", "Not connected", "final", next_step=step)
-    step = "Connect your Google account again; nothing is lost."
-    reason = Reason(False, account.status_reason or "Google does not accept our access any more.", "R20", step)
+        step = _("Connect your Google account in Your profile → Additional settings → Accounts in external resources.")
+        return Explanation("not_connected", _("Not connected"), "final", next_step=step)
+    step = _("Connect your Google account again; nothing is lost.")
+    reason = Reason(False, account.status_reason or _("Google does not accept our access any more."), "R20", step)
     return Explanation(
-        "not_connected", "Needs reconnecting", "bad", [reason], next_step=step, calendar_login=account.login
+        "not_connected", _("Needs reconnecting"), "bad", [reason], next_step=step, calendar_login=account.login
     )
 
 
@@ -119,47 +122,49 @@ def _of_link(link: EventLink, activity: Activity, profile: Profile, reasons: lis
     was_gone = (link.base_here or {}).get("presence", "present") != "present"
     is_mine = activity.organizer_id == profile.pk
     if is_gone:
-        reasons.append(Reason(False, f"It is {_status_word(activity)}.", "R14"))
+        reasons.append(Reason(False, _status_words(activity), "R14"))
     if link.state == State.DETACHED:
         if not (is_gone or is_mine) and not activity.participants.filter(profile=profile).exists():
             return _of_somebody_taken_off(link, activity, reasons)
         return _of_detached(link, reasons, returns=is_mine and was_gone and not is_gone and not unmet)
     if link.retry_at or (link.reason and link.state == State.LINKED):
-        step = "It is tried again by itself; Retry tries at once."
+        step = _("It is tried again by itself; Retry tries at once.")
         reasons.append(Reason(False, link.reason, link.rule or "R19", step))
-        return Explanation("parked", "Could not be synchronized", "bad", next_step=step)
+        return Explanation("parked", _("Could not be synchronized"), "bad", next_step=step)
     is_by_me = is_mine or activity.organizer is None  # A guest's own tag says nothing about what runs by the Organizer.
     if link.state == State.FROZEN or (unmet and is_by_me and link.state == State.LINKED):
-        step = unmet.next_step if unmet else "The next session resumes it."
-        return Explanation("frozen", "Frozen", "late", next_step=step)
+        step = unmet.next_step if unmet else _("The next session resumes it.")
+        return Explanation("frozen", _("Frozen"), "late", next_step=step)
     if link.state == State.INSERTING:
-        return Explanation("pending", "On its way to Google", "open", next_step="The next session completes it.")
+        return Explanation("pending", _("On its way to Google"), "open", next_step=_("The next session completes it."))
     if is_gone and is_mine and not was_gone:
         facts = mapping.facts_of(link.event)
         if why_not := why_not_to_cancel(why_read_only=facts.why_read_only, is_own_copy=facts.is_own):
             reasons.append(Reason(False, why_not, "R6"))
-            return Explanation("in_google", "In Google", "good", next_step="The next session sets it back here.")
-        return Explanation("leaving", "Leaving Google", "open", next_step="The next session removes the event.")
-    return Explanation("in_google", "In Google", "good")
+            return Explanation("in_google", _("In Google"), "good", next_step=_("The next session sets it back here."))
+        return Explanation("leaving", _("Leaving Google"), "open", next_step=_("The next session removes the event."))
+    return Explanation("in_google", _("In Google"), "good")
 
 
 def _of_detached(link: EventLink, reasons: list[Reason], *, returns: bool) -> Explanation:
     if returns:
-        return Explanation("pending", "Returning to Google", "open", next_step="The next session adds it again.")
-    step = "Set the activity back, or bring the event back in Google, and it returns."
+        return Explanation("pending", _("Returning to Google"), "open", next_step=_("The next session adds it again."))
+    step = _("Set the activity back, or bring the event back in Google, and it returns.")
     if first_unmet(reasons) is None:
-        reasons.append(Reason(False, "Its event is not in your Google Calendar any more.", "R14"))
-        step = "Bring the event back in Google, and the next session finds its activity."
-    return Explanation("gone", "Removed from Google", "final", next_step=step)
+        reasons.append(Reason(False, _("Its event is not in your Google Calendar any more."), "R14"))
+        step = _("Bring the event back in Google, and the next session finds its activity.")
+    return Explanation("gone", _("Removed from Google"), "final", next_step=step)
 
 
 def _of_somebody_taken_off(link: EventLink, activity: Activity, reasons: list[Reason]) -> Explanation:
     """Nothing that they do in their own calendar brings the event back (R7)."""
     name = _who_invites(link, activity)
-    text = f"{name} has taken you off this meeting, so Google took it out of your calendar."
+    text = _("%(name)s has taken you off this meeting, so Google took it out of your calendar.") % {"name": name}
     reasons.append(Reason(False, text, "R7"))
-    step = f"Ask {name} to add you again. The invitation then comes with your next synchronization."
-    return Explanation("gone", "Removed from Google", "final", next_step=step)
+    step = _("Ask %(name)s to add you again. The invitation then comes with your next synchronization.") % {
+        "name": name
+    }
+    return Explanation("gone", _("Removed from Google"), "final", next_step=step)
 
 
 def _who_invites(link: EventLink, activity: Activity) -> str:
@@ -167,25 +172,25 @@ def _who_invites(link: EventLink, activity: Activity) -> str:
     address = mapping.facts_of(link.event).organizer
     known = profiles_by_email([address]).get(address)
     organizer = Profile.objects.get(pk=known) if known else (None if address else activity.organizer)
-    return organizer.full_name if organizer else address or "The organizer"
+    return organizer.full_name if organizer else address or _("The organizer")
 
 
-def _status_word(activity: Activity) -> str:
-    return "deleted" if activity.deleted_at else "Canceled"
+def _status_words(activity: Activity) -> str:
+    return _("It is deleted.") if activity.deleted_at else _("It is Canceled.")
 
 
 def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
     elsewhere = store.is_linked_anywhere(whole_of(activity).pk)
     if elsewhere:
-        text = "It is in a colleague's Google Calendar. Yours shows it once Google has invited you."
-        reasons.append(Reason(False, text, "R5", "Synchronize once the invitation is in your Google Calendar."))
+        text = _("It is in a colleague's Google Calendar. Yours shows it once Google has invited you.")
+        reasons.append(Reason(False, text, "R5", _("Synchronize once the invitation is in your Google Calendar.")))
     if store.presence_here(activity) is not Presence.PRESENT:
-        reasons.append(Reason(False, f"It is {_status_word(activity)}.", "R14", "Set it back, and it is sent."))
+        reasons.append(Reason(False, _status_words(activity), "R14", _("Set it back, and it is sent.")))
     unmet = first_unmet(reasons)
     if unmet:
         others = next((reason for reason in reasons if reason.rule == "R5" and not reason.met), unmet)
-        return Explanation("not_in_google", "Not in Google", "final", next_step=others.next_step)
-    return Explanation("pending", "Not in Google yet", "open", next_step="The next session adds it.")
+        return Explanation("not_in_google", _("Not in Google"), "final", next_step=others.next_step)
+    return Explanation("pending", _("Not in Google yet"), "open", next_step=_("The next session adds it."))
 
 
 def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
@@ -194,7 +199,7 @@ def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, 
     facts = store.selected_for(activity, me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
     reasons = reasons_to_send(facts, window=Window(settings.sync_from, profile.time_zone))
     if store.selected_as(activity, me=profile.pk).is_series:
-        reasons.append(Reason(True, "It repeats, and goes to Google as a whole series.", "R15"))
+        reasons.append(Reason(True, _("It repeats, and goes to Google as a whole series."), "R15"))
     return [*reasons, _about_organizer(activity, profile, link)]
 
 
@@ -209,16 +214,18 @@ def _about_organizer(activity: Activity, profile: Profile, link: EventLink | Non
     )
     who = organizer_of(roles)
     if who.organizer != profile.pk:
-        name = activity.organizer.full_name if activity.organizer else "nobody yet"
+        name = activity.organizer.full_name if activity.organizer else _("nobody yet")
         if link:
-            return Reason(True, f"It runs by the calendar of its Organizer, {name}.", "R5")
-        return Reason(False, f"Its Organizer is {name}.", "R5", f"It is sent by the synchronization of {name}.")
+            return Reason(True, _("It runs by the calendar of its Organizer, %(name)s.") % {"name": name}, "R5")
+        text = _("Its Organizer is %(name)s.") % {"name": name}
+        return Reason(False, text, "R5", _("It is sent by the synchronization of %(name)s.") % {"name": name})
     if who.reason:
-        return Reason(True, f"You will be its Organizer: {who.reason}", "R5")
-    return Reason(True, "You are its Organizer.", "R5")
+        return Reason(True, _("You will be its Organizer: %(reason)s") % {"reason": who.reason}, "R5")
+    return Reason(True, _("You are its Organizer."), "R5")
 
 
 def _runs_by(activity: Activity, profile: Profile) -> str:
     if activity.organizer_id == profile.pk:
-        return "your calendar"
-    return f"the calendar of {activity.organizer.full_name}" if activity.organizer else ""
+        return _("your calendar")
+    name = activity.organizer.full_name if activity.organizer else ""
+    return _("the calendar of %(name)s") % {"name": name} if name else ""

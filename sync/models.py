@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import ExternalAccount, Profile
@@ -29,7 +30,7 @@ class SyncSettings(models.Model):
     """What a person chose on the set-up page. The row exists once the page was saved."""
 
     PERIODS = [
-        (minutes, _("Every minute") if minutes == 1 else _("Every %d minutes") % minutes)
+        (minutes, _("Every minute") if minutes == 1 else format_lazy(_("Every {minutes} minutes"), minutes=minutes))
         for minutes in (1, 5, 10, 15, 30, 60)
     ]
 

@@ -219,4 +219,4 @@ def _rule(of: dict[str, Any]) -> str:
 
 
 def _day(on: date) -> str:
-    return dateformat.format(on, "D j M Y")
+    return dateformat.format(on, _("D j M Y"))

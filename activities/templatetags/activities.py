@@ -82,8 +82,7 @@ def _day_and_time(moment: datetime) -> str:
 
 
 def _day(on: date) -> str:
-    year = "" if on.year == timezone.localdate().year else " Y"
-    return formats.date_format(on, f"D j M{year}")
+    return formats.date_format(on, _("D j M") if on.year == timezone.localdate().year else _("D j M Y"))
 
 
 @register.filter

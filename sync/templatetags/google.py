@@ -82,7 +82,8 @@ def why_event_stays(context: RequestContext, activity: Activity) -> str:
     stays = _("Its synchronization is frozen, so the event stays in Google Calendar.")
     if removal.why_not(explanation.link) is not None:
         return stays
-    return f"{stays} {_('To delete the event as well, choose Remove from Google Calendar on its page first.')}"
+    step = _("To delete the event as well, choose Remove from Google Calendar on its page first.")
+    return f"{stays} {step}"
 
 
 @register.simple_tag

@@ -82,12 +82,14 @@ def test_the_bell_by_keyboard(page, anna):
     expect(page.locator("[data-bell-badge]")).to_be_hidden()
     picture(page, "bell")
 
+    expect(page.locator(".htmx-settling")).to_have_count(0)  # Until then a button leads to a page of its own.
     panel.get_by_label("Postpone Call back Lumen Clinics by").select_option("2 hours")
     panel.get_by_role("button", name="Postpone Call back Lumen Clinics").press("Enter")
     expect(panel.get_by_role("listitem")).to_have_count(3)
     expect(panel.get_by_text("Postponed until")).to_be_visible()
     expect(panel.get_by_role("heading", name="Notifications")).to_be_focused()
 
+    expect(page.locator(".htmx-settling")).to_have_count(0)
     panel.get_by_role("button", name="Dismiss Stand-up").press("Enter")
     expect(panel.get_by_role("listitem")).to_have_count(2)
     expect(panel).not_to_contain_text("Stand-up")
@@ -97,6 +99,8 @@ def test_the_bell_by_keyboard(page, anna):
     expect(bell).to_be_focused()
 
     page.keyboard.press("Enter")
+    panel.get_by_role("button", name="Dismiss all").wait_for()
+    expect(page.locator(".htmx-settling")).to_have_count(0)  # Until then a button leads to a page of its own.
     panel.get_by_role("button", name="Dismiss all").press("Enter")
     expect(panel.get_by_text("Nothing new.")).to_be_visible()
     page.goto("/notices/")
