@@ -11,6 +11,7 @@ from typing import Any
 from django.db.models import Q
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Profile
 from activities import recurrence, text, words
@@ -29,7 +30,11 @@ _PEOPLE = {"owner", "reporter", "organizer"}
 _SWITCHES = {"show_in_calendar", "is_private", "show_as_free"}
 _TEXTS = {"subject", "location", "result", "result_details", "notes"}
 _LONG = {"notes", "result_details"}
-_WHOLE = {"created": _("made this activity"), "deleted": _("deleted it"), "restored": _("restored it")}
+_WHOLE = {
+    "created": gettext_lazy("made this activity"),
+    "deleted": gettext_lazy("deleted it"),
+    "restored": gettext_lazy("restored it"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +89,7 @@ def _names_of(changes: Iterable[FieldChange]) -> dict[int, str]:
 
 def _words(change: FieldChange, *, names: dict[int, str], zone: zoneinfo.ZoneInfo) -> str:
     if change.field in _WHOLE:
-        return _WHOLE[change.field]
+        return str(_WHOLE[change.field])
     if change.field == "people":
         return (
             _("added %(name)s") % {"name": change.after}
