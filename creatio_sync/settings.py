@@ -120,7 +120,11 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
-            "builtins": ["django.templatetags.i18n", "creatio_sync.templatetags.icons"],
+            "builtins": [
+                "django.templatetags.i18n",
+                "creatio_sync.templatetags.icons",
+                "creatio_sync.templatetags.words",
+            ],
         },
     },
 ]

@@ -13,6 +13,7 @@ from accounts.encryption import UnableToDecrypt
 from accounts.models import ExternalAccount
 from sync import items, repeating, sessions, store, telling
 from sync.core.eligibility import window_start_for_google
+from sync.core.reasons import _
 from sync.google import errors
 from sync.google.gateway import CalendarGateway, Reading
 from sync.items.outcomes import park
@@ -53,11 +54,11 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     except errors.GoogleUnavailable as error:
         unavailable = error
     except LeaseLost:
-        session.error = "This session took too long without a sign of life; another one has taken over."
+        session.error = _("This session took too long without a sign of life; another one has taken over.")
         session.rule = "R18"
     except Exception:
         logger.exception("Session %s of calendar %s failed", session.pk, calendar.pk)
-        session.error = "Something went wrong here, not at Google. Nothing was lost; the next session tries again."
+        session.error = _("Something went wrong here, not at Google. Nothing was lost; the next session tries again.")
     finally:
         if current:
             session.requests_made = current.gateway.requests_made
@@ -112,11 +113,13 @@ def begin(
     account = calendar.account
     settings = SyncSettings.objects.select_related("tag").filter(profile=account.profile).first()
     if settings is None:
-        raise NotSetUp("Synchronization is not set up yet. Open the set-up page and save it.")
+        raise NotSetUp(_("Synchronization is not set up yet. Open the set-up page and save it."))
     if account.status != ExternalAccount.Status.CONNECTED:
-        raise NotSetUp("Your Google account is not connected. Connect it on the page Accounts in external resources.")
+        raise NotSetUp(
+            _("Your Google account is not connected. Connect it on the page Accounts in external resources.")
+        )
     if account.paused:
-        raise NotSetUp("An administrator has paused this account. It goes on once they resume it.")
+        raise NotSetUp(_("An administrator has paused this account. It goes on once they resume it."))
     if gateway is None:
         gateway = _gateway_of(account, calendar_id=settings.calendar_id, patience=patience)
     return Run(calendar=calendar, settings=settings, session=session, gateway=gateway, key=key, now=now)
@@ -127,7 +130,7 @@ def _gateway_of(account: ExternalAccount, *, calendar_id: str, patience: float) 
         return CalendarGateway(account=account, calendar_id=calendar_id, patience=patience)
     except UnableToDecrypt as error:
         raise errors.AccessRevoked(
-            "The key that protects your access was lost. Connect your Google account again."
+            _("The key that protects your access was lost. Connect your Google account again.")
         ) from error
 
 
@@ -143,7 +146,7 @@ def _observe(run: Run) -> None:
                 run.calendar.page_token or run.calendar.sync_token  # The latter comes with the last page.
             )
             if begins_again or is_first_page:  # Once is enough: Google may refuse every second page.
-                raise errors.RequestInvalid("Google refuses to list the calendar. The next session tries again.")\
+                raise errors.RequestInvalid(_("Google refuses to list the calendar. The next session tries again."))\
                     from None  # fmt: skip
             store.begin_complete_read(run)
             begins_again = True

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 
 from accounts.models import ExternalAccount, Profile, profiles_by_email
 from activities.models import Activity
+from creatio_sync.templatetags.words import said
 from sync import conflicts, store
 from sync import pending as on_its_way
 from sync.core import mapping
@@ -220,7 +221,7 @@ def _about_organizer(activity: Activity, profile: Profile, link: EventLink | Non
         text = _("Its Organizer is %(name)s.") % {"name": name}
         return Reason(False, text, "R5", _("It is sent by the synchronization of %(name)s.") % {"name": name})
     if who.reason:
-        return Reason(True, _("You will be its Organizer: %(reason)s") % {"reason": who.reason}, "R5")
+        return Reason(True, _("You will be its Organizer: %(reason)s") % {"reason": said(who.reason)}, "R5")
     return Reason(True, _("You are its Organizer."), "R5")
 
 

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from activities import series
 from activities.models import Activity
+from sync.core.reasons import _
 from sync.models import EventLink
 
 AT_ONCE = 200  # Activities that one round of the dispatcher erases.
@@ -69,7 +70,7 @@ def _keep_in_sight(links: list[EventLink]) -> None:
             guest_addresses=link.guest_addresses,
             seen_in_read=link.seen_in_read,
             rule="R4",
-            reason="Its activity was deleted here, and it was to stay.",
+            reason=_("Its activity was deleted here, and it was to stay."),
         )
         for link in links
         if link.activity_id not in there

@@ -13,10 +13,12 @@ from django.utils import timezone
 
 from sync import declines, store, telling
 from sync.core import mapping
+from sync.core.reasons import _
 from sync.models import EventLink, SyncedCalendar, SyncOutcome, SyncSession
 
-STOPPED = "The program was stopped during this session. The next one completes what was left undone."
-KEPT = "This session would have removed {count} {items}. It stopped before them, and you kept them."
+STOPPED = _("The program was stopped during this session. The next one completes what was left undone.")
+KEPT = _("This session would have removed %(count)d items. It stopped before them, and you kept them.")
+KEPT_ONE = _("This session would have removed 1 item. It stopped before it, and you kept it.")
 QUEUED_TOO_LONG = timedelta(seconds=90)  # The message that should have started it is lost: send another one.
 PAUSES = (1, 2, 4, 8, 16, 32)  # Seconds before each further pass of a session that Google kept waiting (R20).
 LONGEST_PAUSE = 60  # Seconds. Who is asked to wait longer leaves the rest to the next session.
@@ -172,5 +174,5 @@ def _say_what_was_kept(session: SyncSession, *, count: int) -> None:
     """The session waits for nobody any more: it ends as it would have without what it stopped before."""
     has_problems = session.outcomes.filter(action=SyncOutcome.Action.PARKED).exists()
     session.status = SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
-    session.error, session.rule = KEPT.format(count=count, items="item" if count == 1 else "items"), "R14"
+    session.error, session.rule = KEPT_ONE if count == 1 else KEPT % {"count": count}, "R14"
     session.save(update_fields=["status", "error", "rule"])

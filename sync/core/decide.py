@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from sync.core.reasons import Reason
+from sync.core.reasons import Reason, _
 from sync.core.snapshot import FIELDS, PER_COPY_FIELDS, Snapshot, When
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -164,7 +164,7 @@ class Hold(Action):
 
 
 REMOVALS = (CancelHere, RemoveInGoogle)  # What the guard counts (R14).
-ITS_ORGANIZER_CANCELS = "Only its organizer in Google cancels or deletes it. Decline it instead."
+ITS_ORGANIZER_CANCELS = _("Only its organizer in Google cancels or deletes it. Decline it instead.")
 
 
 def why_not_to_cancel(*, why_read_only: str, is_own_copy: bool) -> str:
@@ -193,12 +193,12 @@ def decide(here: Half, google: Half, standing: Standing) -> list[Action]:
         return _decide_cancelled_in_google(here, google, standing)
     if not standing.is_organizer:
         if standing.is_frozen and standing.unmet is None:  # It froze while it was this person's to organize.
-            return [Reread("R4", "It qualifies again, so the event is read afresh.")]
+            return [Reread("R4", _("It qualifies again, so the event is read afresh."))]
         return answers
     if standing.unmet:
         return [*answers, *_end_before_its_part(google, standing), *_freeze(standing)]
     if standing.is_frozen:
-        return [Reread("R4", "It qualifies again, so the event is read afresh.")]
+        return [Reread("R4", _("It qualifies again, so the event is read afresh."))]
     if here.presence is not Presence.PRESENT:
         decided = _decide_gone_here(here, google, standing)
         is_removed = any(isinstance(action, RemoveInGoogle) for action in decided)
@@ -275,11 +275,11 @@ def _decide_answer(standing: Standing) -> list[Action]:
     wins = Side.HERE if not changed_in_google or (changed_here and answer.here_at > answer.google_at) else Side.GOOGLE
     lost: list[Action] = []
     if changed_in_google and _is_answer_of_a_person_here(answer):
-        reason = "You answered on both sides; the later answer was kept."
+        reason = _("You answered on both sides; the later answer was kept.")
         lost = [GaveWay("R11", reason, "response", answer.here, answer.google, wins)]
     if wins is Side.HERE:
-        return [*lost, AnswerInGoogle("R10", "You answered here.", answer.here)]
-    return [*lost, AnswerHere("R10", "You answered in Google.", answer.google)]
+        return [*lost, AnswerInGoogle("R10", _("You answered here."), answer.here)]
+    return [*lost, AnswerHere("R10", _("You answered in Google."), answer.google)]
 
 
 def _is_answer_of_a_person_here(answer: Answer) -> bool:
@@ -291,37 +291,37 @@ def _decide_declined_by_deleting(answer: Answer) -> list[Action]:
     """R14: a guest deleted their own copy alone, which says No; what they answered here meanwhile is in the journal."""
     if answer.here in (None, "declined"):
         return []
-    declined = AnswerHere("R14", "The event is gone from your calendar only, so your answer is No.", "declined")
+    declined = AnswerHere("R14", _("The event is gone from your calendar only, so your answer is No."), "declined")
     if not _is_answer_of_a_person_here(answer):
         return [declined]
-    reason = "You answered here, and deleted the event from your own calendar in Google: your answer is No."
+    reason = _("You answered here, and deleted the event from your own calendar in Google: your answer is No.")
     return [GaveWay("R11", reason, "response", answer.here, "declined", Side.GOOGLE), declined]
 
 
 def _decide_cancelled_in_google(here: Half, google: Half, standing: Standing) -> list[Action]:
     """R14: an explicit cancellation, told apart by whose copy it is."""
     if here.presence is not Presence.PRESENT:
-        return [Detach("R14", "It is gone on both sides.")]
+        return [Detach("R14", _("It is gone on both sides."))]
     if standing.is_kept and not standing.is_organizer:
-        return [Detach("R14", "Canceled in Google; its Organizer kept the activity.")]
+        return [Detach("R14", _("Canceled in Google; its Organizer kept the activity."))]
     if not standing.is_gone_for_all:
         declined = _decide_declined_by_deleting(standing.answer)
-        return [*declined, Detach("R14", "The event is gone from your calendar.")]
+        return [*declined, Detach("R14", _("The event is gone from your calendar."))]
     if standing.unmet:  # Nothing flows; when it qualifies again, this is decided (R4).
         return _freeze(standing) if standing.is_organizer else []
     if standing.is_frozen:
-        return [Reread("R4", "It qualifies again, so the event is read afresh.")]
+        return [Reread("R4", _("It qualifies again, so the event is read afresh."))]
     if standing.is_completed:
-        return [Detach("R14", "Canceled in Google after it was completed here; it stays Completed.")]
+        return [Detach("R14", _("Canceled in Google after it was completed here; it stays Completed."))]
     if _has_content_to_send(here, standing) and standing.is_own_copy:
-        reason = "Deleted in Google, but changed here since: the change wins."
+        reason = _("Deleted in Google, but changed here since: the change wins.")
         return [
             GaveWay("R14", reason, "status", "confirmed", "cancelled", Side.HERE),
-            BringBackInGoogle("R14", "It was changed here after both sides last agreed, so it returns."),
+            BringBackInGoogle("R14", _("It was changed here after both sides last agreed, so it returns.")),
         ]
     return [
-        CancelHere("R14", "Canceled in Google."),
-        Detach("R14", "The link stays, so that a return in Google finds its activity."),
+        CancelHere("R14", _("Canceled in Google.")),
+        Detach("R14", _("The link stays, so that a return in Google finds its activity.")),
     ]
 
 
@@ -336,7 +336,7 @@ def _end_before_its_part(google: Half, standing: Standing) -> list[Action]:
     """R15: what a later part has as an event of its own, the earlier one lacks, whatever else waits (R4)."""
     if standing.owed_when in (None, google.now.when) or standing.why_read_only:
         return []
-    reason = "Its later part is an event of its own by now, so this one ends before it."
+    reason = _("Its later part is an event of its own by now, so this one ends before it.")
     return [UpdateInGoogle("R15", reason, {"when": standing.owed_when})]
 
 
@@ -351,17 +351,17 @@ def _decide_detached(here: Half, google: Half, standing: Standing) -> list[Actio
     """Both sides agreed that it is gone: a return on one side comes back on the other (R14)."""
     if google.presence is Presence.PRESENT:
         if standing.is_organizer and here.presence is not Presence.PRESENT:
-            return [] if standing.unmet else [BringBackHere("R14", "The event returned in Google.")]
-        return [Reread("R14", "The event is in your Google Calendar again.")]
+            return [] if standing.unmet else [BringBackHere("R14", _("The event returned in Google."))]
+        return [Reread("R14", _("The event is in your Google Calendar again."))]
     was_set_back = here.presence is Presence.PRESENT and standing.agreed_presence is not Presence.PRESENT
     if not (was_set_back and standing.is_organizer and standing.is_own_copy) or standing.unmet:
         return []
     if "status" in standing.foreign:
-        reason = "Set back by somebody who is not the Organizer."
+        reason = _("Set back by somebody who is not the Organizer.")
         return [GaveWay("R6", reason, "status", "confirmed", "cancelled", Side.GOOGLE), CancelHere("R6", reason)]
     if standing.why_read_only:
         return []
-    return [BringBackInGoogle("R14", "The activity was set back, so the event returns.")]
+    return [BringBackInGoogle("R14", _("The activity was set back, so the event returns."))]
 
 
 def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Action]:
@@ -370,17 +370,18 @@ def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Acti
         return []  # A person has decided to keep the event all the same.
     not_ours = why_not_to_cancel(why_read_only=standing.why_read_only, is_own_copy=standing.is_own_copy)
     if not_ours or "status" in standing.foreign:
-        reason = not_ours or "Only the Organizer cancels or deletes it."
+        reason = not_ours or _("Only the Organizer cancels or deletes it.")
         back = GaveWay("R6", reason, "status", here.presence.value, "confirmed", Side.GOOGLE)
         return [back, BringBackHere("R6", reason)]
     if any(_was_changed_in_google(name, here, google) for name in CONTENT):
-        what = "Canceled" if here.presence is Presence.CANCELED else "Deleted"
-        lost = GaveWay("R14", f"{what} here, but changed in Google since: the change wins.", "status",
-                       here.presence.value, "confirmed", Side.GOOGLE)  # fmt: skip
-        return [lost, BringBackHere("R14", "It was changed in Google after both sides last agreed, so it returns.")]
-    reason = "Canceled here." if here.presence is Presence.CANCELED else "Deleted here."
+        reason = _("Deleted here, but changed in Google since: the change wins.")
+        if here.presence is Presence.CANCELED:
+            reason = _("Canceled here, but changed in Google since: the change wins.")
+        lost = GaveWay("R14", reason, "status", here.presence.value, "confirmed", Side.GOOGLE)
+        return [lost, BringBackHere("R14", _("It was changed in Google after both sides last agreed, so it returns."))]
+    reason = _("Canceled here.") if here.presence is Presence.CANCELED else _("Deleted here.")
     lost_with_it = [
-        GaveWay("R14", "Changed in Google since, but that alone does not outlive what was done here.", name,
+        GaveWay("R14", _("Changed in Google since, but that alone does not outlive what was done here."), name,
                 getattr(here.now, name), getattr(google.now, name), Side.HERE)
         for name in MERGED
         if name in PER_COPY_FIELDS and _was_changed_in_google(name, here, google)
@@ -388,7 +389,7 @@ def _decide_gone_here(here: Half, google: Half, standing: Standing) -> list[Acti
     return [
         *lost_with_it,
         RemoveInGoogle("R14", reason),
-        Detach("R14", "The link stays, so that a return finds its activity."),
+        Detach("R14", _("The link stays, so that a return finds its activity.")),
     ]
 
 
@@ -414,7 +415,7 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
             else:
                 to_here[name] = theirs
             if not owed or ours != owed:
-                reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
+                reason = standing.why_read_only or _("Changed here by somebody who is not the Organizer.")
                 journal.append(GaveWay("R6", reason, name, ours, theirs, Side.GOOGLE))
             continue
         if name == "when" and edited_here and edited_in_google and standing.when_of_both:
@@ -426,7 +427,7 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
         if edited_here and edited_in_google:
             wins = Side.HERE if here.changed(name) > google.changed(name) else Side.GOOGLE
             journal.append(
-                GaveWay("R11", "Changed on both sides; the later change was kept.", name, ours, theirs, wins)
+                GaveWay("R11", _("Changed on both sides; the later change was kept."), name, ours, theirs, wins)
             )
         if wins is Side.HERE:
             to_google[name] = ours
@@ -435,7 +436,7 @@ def _merge(here: Half, google: Half, standing: Standing) -> list[Action]:
     journal += _merge_people(here, google, standing, to_here, to_google)
     updates: list[Action] = []
     if to_google:
-        updates.append(UpdateInGoogle("R12", _changed("here", to_google), to_google))
+        updates.append(UpdateInGoogle("R12", _changed_here(to_google), to_google))
     if to_here:
         rule, reason = said_of_update(to_here, google)
         updates.append(UpdateHere(rule, reason, to_here))
@@ -450,8 +451,8 @@ def said_of_update(names: Iterable[str], google: Half) -> tuple[str, str]:
     """
     changed = tuple(name for name in names if google.has_edited(name))
     back = tuple(name for name in names if name not in changed)
-    words = [f"{label_of(changed)} changed in Google."] if changed else []
-    words += [f"{label_of(back)} taken back: Google's value holds."] if back else []
+    words = [_("%(fields)s changed in Google.") % {"fields": label_of(changed)}] if changed else []
+    words += [_("%(fields)s taken back: Google's value holds.") % {"fields": label_of(back)}] if back else []
     return "R11" if changed else "R6", " ".join(words)
 
 
@@ -465,7 +466,7 @@ def _take_both(both: When, ours: When, theirs: When, to_here: dict[str, Any], to
 
 def _cut_short(ours: When, theirs: When, both: When) -> GaveWay:
     """R15: what was divided on one side takes no change of the whole from the other, which is kept for the user."""
-    reason = "The series was divided on the other side meanwhile: the change holds for its earlier part alone."
+    reason = _("The series was divided on the other side meanwhile: the change holds for its earlier part alone.")
     return GaveWay("R15", reason, "when", ours, theirs, Side.GOOGLE if both == theirs else Side.HERE)
 
 
@@ -497,13 +498,13 @@ def _merge_people(
         to_google["people"] = frozenset(keep_in_google)
     journal: list[Action] = []
     if unsent:
-        reason = standing.why_read_only or "Changed here by somebody who is not the Organizer."
+        reason = standing.why_read_only or _("Changed here by somebody who is not the Organizer.")
         journal.append(GaveWay("R6", reason, "people", ours, theirs, Side.GOOGLE))
     if in_conflict:
-        reason = "The same person was added on one side and taken off on the other; Google's list was kept."
+        reason = _("The same person was added on one side and taken off on the other; Google's list was kept.")
         journal.append(GaveWay("R11", reason, "people", ours, theirs, Side.GOOGLE))
     if held:
-        reason = "Google shows only part of the list of guests, so it cannot be changed from here."
+        reason = _("Google shows only part of the list of guests, so it cannot be changed from here.")
         journal.append(Hold("R12", reason))
     return journal
 
@@ -522,21 +523,21 @@ def _put(people: set[int], person: int, *, present: bool) -> None:
         people.discard(person)
 
 
-def _changed(where: str, patch: Mapping[str, Any]) -> str:
-    return f"{label_of(patch)} changed {where}."
+def _changed_here(patch: Mapping[str, Any]) -> str:
+    return _("%(fields)s changed here.") % {"fields": label_of(patch)}
 
 
 _LABELS = {
-    "subject": "Subject",
-    "when": "Time",
-    "location": "Location",
-    "notes": "Notes",
-    "is_private": "Private",
-    "show_as_free": "Show as free",
-    "reminder": "Reminder",
-    "people": "Participants",
-    "status": "Status",
-    "response": "Response",
+    "subject": _("Subject"),
+    "when": _("Time"),
+    "location": _("Location"),
+    "notes": _("Notes"),
+    "is_private": _("Private"),
+    "show_as_free": _("Show as free"),
+    "reminder": _("Reminder"),
+    "people": _("Participants"),
+    "status": _("Status"),
+    "response": _("Response"),
 }
 
 

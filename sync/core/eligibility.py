@@ -7,8 +7,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sync.core.mapping import READABLE_TYPES, EventFacts
-from sync.core.reasons import Reason
+from sync.core.reasons import Reason, _
 from sync.core.snapshot import Days, OneTime
+
+_THEIR_TAGS = {
+    "public": _("It carries the public tag “%(tag)s”."),
+    "corporate": _("It carries the corporate tag “%(tag)s”."),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +52,26 @@ def reasons_to_send(selected: Selected, *, window: Window) -> list[Reason]:
     """Return R1's conditions (a) to (d) and (f), each with whether it holds; (e) is the Organizer's (R5)."""
     from_day = f"{window.sync_from.day} {window.sync_from:%B %Y}"
     reasons = [
-        Reason(True, "Show in calendar is on.", "R1a")
+        Reason(True, _("Show in calendar is on."), "R1a")
         if selected.show_in_calendar
-        else Reason(False, "Show in calendar is off.", "R1a", "Tick Show in calendar."),
+        else Reason(False, _("Show in calendar is off."), "R1a", _("Tick Show in calendar.")),
     ]
     if selected.is_email:
-        reasons.append(Reason(False, "E-mails are never synchronized.", "R1b"))
+        reasons.append(Reason(False, _("E-mails are never synchronized."), "R1b"))
     reasons += [_about_private_tags(selected), *_about_public_tags(selected)]
     reasons.append(
-        Reason(True, f"It ends after the start of {from_day}.", "R1f")
+        Reason(True, _("It ends after the start of %(day)s.") % {"day": from_day}, "R1f")
         if window.holds(selected.when)
         else Reason(
             False,
-            f"It ended before {from_day}, the day from which you synchronize.",
+            _("It ended before %(day)s, the day from which you synchronize.") % {"day": from_day},
             "R1f",
-            "Choose an earlier Synchronize from on the set-up page.",
+            _("Choose an earlier Synchronize from on the set-up page."),
         )
     )
     if selected.is_in_other_calendar:
-        text = "Its event is in a Google calendar that is not synchronized any more."
-        reasons.append(Reason(False, text, "R2", "Choose that calendar again on the set-up page."))
+        text = _("Its event is in a Google calendar that is not synchronized any more.")
+        reasons.append(Reason(False, text, "R2", _("Choose that calendar again on the set-up page.")))
     return reasons
 
 
@@ -82,13 +87,13 @@ def why_not_imported(facts: EventFacts, when: OneTime | None, *, window: Window)
     A series has no one "when"; Google lists it if an occurrence ends in the window.
     """
     if facts.is_cancelled:
-        return Reason(False, "It was deleted in Google before it came here.", "R2")
+        return Reason(False, _("It was deleted in Google before it came here."), "R2")
     if facts.event_type not in READABLE_TYPES:
-        return Reason(False, "Events of this type are not imported.", "R2")
+        return Reason(False, _("Events of this type are not imported."), "R2")
     if facts.own_answer == "declined":
-        return Reason(False, "You have declined it in Google.", "R2")
+        return Reason(False, _("You have declined it in Google."), "R2")
     if when is not None and not window.holds(when):
-        return Reason(False, "It ended before the day from which you synchronize.", "R2")
+        return Reason(False, _("It ended before the day from which you synchronize."), "R2")
     return None
 
 
@@ -103,17 +108,23 @@ def window_start_for_google(window: Window) -> datetime:
 
 def _about_private_tags(selected: Selected) -> Reason:
     if selected.private_tags:
-        return Reason(True, f"It carries your private tag “{selected.private_tags[0]}”.", "R1c")
+        return Reason(True, _("It carries your private tag “%(tag)s”.") % {"tag": selected.private_tags[0]}, "R1c")
     if selected.wanted_tag:
         wanted = selected.wanted_tag
-        return Reason(False, f"It does not carry your tag “{wanted}”.", "R1c", f"Put the tag “{wanted}” on it.")
-    return Reason(False, "It carries no private tag of yours.", "R1c", "Put one of your private tags on it.")
+        step = _("Put the tag “%(tag)s” on it.") % {"tag": wanted}
+        return Reason(False, _("It does not carry your tag “%(tag)s”.") % {"tag": wanted}, "R1c", step)
+    return Reason(False, _("It carries no private tag of yours."), "R1c", _("Put one of your private tags on it."))
 
 
 def _about_public_tags(selected: Selected) -> list[Reason]:
     if not selected.public_tags:
-        return [Reason(True, "It carries no corporate and no public tag.", "R1d")]
+        return [Reason(True, _("It carries no corporate and no public tag."), "R1d")]
     return [
-        Reason(False, f"It carries the {kind} tag “{name}”.", "R1d", f"Take the tag “{name}” off to resume.")
+        Reason(
+            False,
+            _THEIR_TAGS[kind] % {"tag": name},
+            "R1d",
+            _("Take the tag “%(tag)s” off to resume.") % {"tag": name},
+        )
         for kind, name in selected.public_tags
     ]

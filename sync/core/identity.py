@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sync.core.mapping import EventFacts
+from sync.core.reasons import _
 
-_MADE_HERE = "This meeting was made here. The invitation in your Google Calendar belongs to it."
-_BROUGHT_HERE = "A colleague's synchronization has brought this meeting here already."
+_MADE_HERE = _("This meeting was made here. The invitation in your Google Calendar belongs to it.")
+_BROUGHT_HERE = _("A colleague's synchronization has brought this meeting here already.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ def place(
             return Placed(candidate.activity_id, _MADE_HERE if candidate.was_made_here else _BROUGHT_HERE)
     for candidate in found:
         if candidate.is_own_copy and candidate.invited & mine:
-            return Placed(candidate.activity_id, "The organizer's own copy of this meeting names you.")
+            return Placed(candidate.activity_id, _("The organizer's own copy of this meeting names you."))
     if carried is not None:
-        return Placed(carried, "The event carries the hidden id of this activity.", shares_meeting=not found)
-    return Placed(None, "New in Google.", shares_meeting=not found)
+        return Placed(carried, _("The event carries the hidden id of this activity."), shares_meeting=not found)
+    return Placed(None, _("New in Google."), shares_meeting=not found)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sync.core.reasons import Reason
+from sync.core.reasons import Reason, _
 from sync.core.snapshot import PER_COPY_FIELDS
 
 FRESH = timedelta(hours=24)  # Guests are told about changes that young.
@@ -68,20 +68,20 @@ def send_updates(occasion: Occasion, *, decided: Decided | None = None) -> Decid
 def why_silent(occasion: Occasion) -> Reason | None:
     """Return the first reason for which guests are not told about a write, None if they are."""
     conditions = (
-        (occasion.write is not Write.ANSWER, "Your own answer goes without mail."),
-        (_is_for_guests(occasion), "It changes only how your own copy is shown."),
-        (occasion.has_other_guests, "Nobody else is invited."),
-        (not occasion.is_first_session, "The first synchronization of an account tells nobody."),
-        (not occasion.is_back_fill, "It goes out because of the set-up page; nobody changed it now."),
-        (occasion.ends_at > occasion.now, "The event has ended."),
-        (occasion.tells_guests, "Tell guests about changes is off."),
-        (occasion.changed_at is not None, "No person changed it here."),
-        (_is_fresh(occasion), "It was changed more than 24 hours ago."),
+        (occasion.write is not Write.ANSWER, _("Your own answer goes without mail.")),
+        (_is_for_guests(occasion), _("It changes only how your own copy is shown.")),
+        (occasion.has_other_guests, _("Nobody else is invited.")),
+        (not occasion.is_first_session, _("The first synchronization of an account tells nobody.")),
+        (not occasion.is_back_fill, _("It goes out because of the set-up page; nobody changed it now.")),
+        (occasion.ends_at > occasion.now, _("The event has ended.")),
+        (occasion.tells_guests, _("Tell guests about changes is off.")),
+        (occasion.changed_at is not None, _("No person changed it here.")),
+        (_is_fresh(occasion), _("It was changed more than 24 hours ago.")),
     )
     return next((Reason(False, text, "R17") for holds, text in conditions if not holds), None)
 
 
-_TOLD = Reason(True, "A person has just changed it here, so Google tells its guests.", "R17")
+_TOLD = Reason(True, _("A person has just changed it here, so Google tells its guests."), "R17")
 
 
 def _is_for_guests(occasion: Occasion) -> bool:

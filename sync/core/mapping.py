@@ -11,6 +11,7 @@ from typing import Any
 
 from dateutil.parser import isoparse
 
+from sync.core.reasons import _
 from sync.core.snapshot import Days, OneTime, Repeating, Snapshot, Timed, When
 
 HIDDEN_ID = "creatioActivity"  # Our name among an event's private extended properties (R9).
@@ -92,11 +93,11 @@ class EventFacts:
     def why_read_only(self) -> str:
         """Why this account may not change the content, as a sentence; empty when it may (R2, R6)."""
         if self.event_type != "default":
-            return "Google made this event from an e-mail; it can be changed only there."
+            return _("Google made this event from an e-mail; it can be changed only there.")
         if self.is_locked:
-            return "Google has locked this event; it can be changed only in Google Calendar."
+            return _("Google has locked this event; it can be changed only in Google Calendar.")
         if not (self.is_own or self.guests_may_modify):
-            return "The organizer of this event in Google has not allowed guests to change it."
+            return _("The organizer of this event in Google has not allowed guests to change it.")
         return ""
 
 
@@ -171,7 +172,7 @@ def _one_time(event: Mapping[str, Any], *, default_zone: str) -> OneTime:
         zone = known_zone(start.get("timeZone"), default_zone)
         begins, ends = _moment(start["dateTime"], zone), _moment(end["dateTime"], zone)
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise UnreadableEvent("Google shows no usable start and end for this event.") from error
+        raise UnreadableEvent(_("Google shows no usable start and end for this event.")) from error
     _refuse_far_away(begins, ends)
     return Timed(begins, max(begins, ends), zone)
 
@@ -179,7 +180,7 @@ def _one_time(event: Mapping[str, Any], *, default_zone: str) -> OneTime:
 def _refuse_far_away(*moments: date) -> None:
     """A date so near to the ends of the calendar that not every zone can show it is of no use."""
     if any(not 1 < moment.year < 9998 for moment in moments):
-        raise UnreadableEvent("Google shows a date for this event that no calendar here can hold.")
+        raise UnreadableEvent(_("Google shows a date for this event that no calendar here can hold."))
 
 
 def _lines(event: Mapping[str, Any]) -> tuple[str, ...]:
@@ -349,7 +350,7 @@ def answer_body(event: Mapping[str, Any], *, response: str) -> dict[str, Any]:
     """Return the body that sends nothing but one's own answer, whatever the list of guests is (R12)."""
     own = next((dict(entry) for entry in _list(event.get("attendees")) if _dict(entry).get("self")), None)
     if own is None:
-        raise UnreadableEvent("Google does not list you as a guest of this event, so there is no answer to send.")
+        raise UnreadableEvent(_("Google does not list you as a guest of this event, so there is no answer to send."))
     entry = {"email": own["email"], "responseStatus": _GOOGLE_ANSWERS[response]}
     return {"attendeesOmitted": True, "attendees": [entry]}
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass
 
-TAKE_OVER_OWN = "Google names you as the organizer of this event."
-TAKE_OVER_LOST = "The Organizer has no synchronization set up, so it runs by your calendar now."
-TAKE_OVER_LEFT = "The event is gone from the Organizer's calendar, so it runs by your calendar now."
-TAKE_OVER_EMPTY = "It had no Organizer; you take part and synchronize, so it runs by your calendar."
-OWNER_ORGANIZES = "It had no Organizer, and its Owner synchronizes."
+from sync.core.reasons import _
+
+TAKE_OVER_OWN = _("Google names you as the organizer of this event.")
+TAKE_OVER_LOST = _("The Organizer has no synchronization set up, so it runs by your calendar now.")
+TAKE_OVER_LEFT = _("The event is gone from the Organizer's calendar, so it runs by your calendar now.")
+TAKE_OVER_EMPTY = _("It had no Organizer; you take part and synchronize, so it runs by your calendar.")
+OWNER_ORGANIZES = _("It had no Organizer, and its Owner synchronizes.")
 
 
 @dataclass(frozen=True, slots=True)

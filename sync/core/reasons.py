@@ -5,6 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 
+def _(sentence: str) -> str:
+    """
+    Mark a sentence for translation, and return it as it is.
+
+    What the engine says is stored in English, and put into the reader's language where it is shown (`words.said`).
+    """
+    return sentence
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
     """One condition of a rule: whether it holds, in a sentence, the rule's number, and what to do about it."""

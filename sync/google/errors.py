@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from sync.core.reasons import _
+
 
 class GoogleError(Exception):
     """Something went wrong at Google or on the way there. The message is written for the user."""
@@ -94,51 +96,59 @@ def error_for(*, status: int, content: bytes, retry_after: str | None = None) ->
         return GoogleUnavailable(_unavailable(status, reason), retry_after=_seconds(retry_after))
     if status == 401:
         return AccessRefused(
-            "Google does not accept our access at the moment. If the next sessions say the same, connect your Google "
-            "account again."
+            _(
+                "Google does not accept our access at the moment. "
+                "If the next sessions say the same, connect your Google account again."
+            )
         )
     if status == 403:
         return _forbidden(reason, message)
     if status == 404:
-        return EventGone("Google does not know this event.")
+        return EventGone(_("Google does not know this event."))
     if status == 409:
-        return EventIdTaken("Google has an event of this id already.")
+        return EventIdTaken(_("Google has an event of this id already."))
     if status == 410:
-        return EventGone("The event was deleted in Google.") if reason == "deleted" else _token(message)
+        return EventGone(_("The event was deleted in Google.")) if reason == "deleted" else _token(message)
     if status == 412:
-        return EventChangedMeanwhile("The event was changed in Google meanwhile.")
-    return RequestInvalid(_refused(message or f"error {status}", "Change the activity, or its event in Google."))
+        return EventChangedMeanwhile(_("The event was changed in Google meanwhile."))
+    return RequestInvalid(_refused(message or f"error {status}", _("Change the activity, or its event in Google.")))
 
 
 def _forbidden(reason: str, message: str) -> GoogleError:
     if reason in _SCOPE:
         return AccessInsufficient(
-            "The access you granted does not include your events. Connect your Google account again and tick "
-            "everything Google asks for."
+            _(
+                "The access you granted does not include your events. Connect your Google account again and tick "
+                "everything Google asks for."
+            )
         )
     if reason in _NOT_ENABLED:
         return AccessInsufficient(
-            "The Google Calendar API is not enabled for this application. An administrator has to enable it in the "
-            "Google Cloud console."
+            _(
+                "The Google Calendar API is not enabled for this application. An administrator has to enable it in the "
+                "Google Cloud console."
+            )
         )
     if reason in _NO_CALENDAR:
-        return AccessInsufficient("This Google account has no Google Calendar. Sign in to Google Calendar once.")
-    step = "Look in Google Calendar whether your account may change this event."
+        return AccessInsufficient(_("This Google account has no Google Calendar. Sign in to Google Calendar once."))
+    step = _("Look in Google Calendar whether your account may change this event.")
     return EventRefused(_refused(message or "your account may not edit this event", step))
 
 
 def _refused(message: str, step: str) -> str:
-    return f"Google refuses the change: {message.strip().rstrip('.')}. {step}"
+    words = {"message": message.strip().rstrip("."), "step": step}
+    return _("Google refuses the change: %(message)s. %(step)s") % words
 
 
 def _token(message: str) -> GoogleError:
-    return SyncTokenRefused(message or "A complete read is needed.")
+    return SyncTokenRefused(message or _("A complete read is needed."))
 
 
 def _unavailable(status: int, reason: str) -> str:
     if status in (403, 429):
-        return "Google asks us to slow down. The rest waits for the next session."
-    return f"Google Calendar has a temporary problem ({reason or status}). The rest waits for the next session."
+        return _("Google asks us to slow down. The rest waits for the next session.")
+    words = _("Google Calendar has a temporary problem (%(reason)s). The rest waits for the next session.")
+    return words % {"reason": reason or status}
 
 
 def _seconds(text: str | None) -> float | None:

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from accounts.models import ExternalAccount
 from sync.core.mapping import READABLE_TYPES, facts_of
+from sync.core.reasons import _
 from sync.google import errors, oauth
 
 TIMEOUT = 30  # Seconds for one answer of Google's.
@@ -25,7 +26,7 @@ PAGE_SIZE = 2500  # The most that Google lists at once.
 SHORT_PATIENCE = 5.0  # Seconds between repeated calls while a person waits for a page.
 ATTEMPTS = 4
 BATCH_SIZE = 50  # Calls that go in one request.
-CALENDAR_GONE = (
+CALENDAR_GONE = _(
     "Google does not show this calendar any more. Choose another calendar on the set-up page; nothing was deleted."
 )
 
@@ -190,7 +191,7 @@ class CalendarGateway:
         for event in self._execute(request).get("items", []):
             if facts_of(event).original_start == original_start:
                 return event
-        raise errors.EventGone("Google does not know this occurrence.")
+        raise errors.EventGone(_("Google does not know this occurrence."))
 
     def list_calendars(self) -> list[dict[str, Any]]:
         """Return the calendars that the account may write to, the main one first; needs a scope of its own."""
@@ -286,11 +287,11 @@ class CalendarGateway:
         except RefreshError as error:
             raise _refresh_failure(error) from error
         except http.client.IncompleteRead as error:
-            raise errors.AnswerUnreadable("Google's answer was cut off.") from error
+            raise errors.AnswerUnreadable(_("Google's answer was cut off.")) from error
         except NO_ANSWER as error:
-            raise errors.NoAnswer("Google did not answer in time.") from error
+            raise errors.NoAnswer(_("Google did not answer in time.")) from error
         except ValueError as error:  # A body that was cut off is no JSON.
-            raise errors.AnswerUnreadable("Google's answer was cut off.") from error
+            raise errors.AnswerUnreadable(_("Google's answer was cut off.")) from error
         finally:
             self._keep_refreshed_token()
 
@@ -303,7 +304,7 @@ class CalendarGateway:
 def _readable(answer: Any) -> Any:
     """:raises AnswerUnreadable: if it is none: the client hands a body that it cannot read through as text."""
     if not isinstance(answer, dict) and answer != "":
-        raise errors.AnswerUnreadable("Google's answer was cut off.")
+        raise errors.AnswerUnreadable(_("Google's answer was cut off."))
     return answer
 
 
@@ -341,16 +342,18 @@ def _http_failure(error: Any) -> errors.GoogleError:
 def _refresh_failure(error: Any) -> errors.GoogleError:
     """Only `invalid_grant` means that the user's grant is gone; a wrong client secret is ours to mend (R20)."""
     if error.retryable:
-        return errors.GoogleUnavailable("Google's sign-in service does not answer.")
+        return errors.GoogleUnavailable(_("Google's sign-in service does not answer."))
     if "invalid_grant" in str(error):
-        return errors.AccessRevoked("Google does not accept our access any more. Connect your Google account again.")
+        return errors.AccessRevoked(_("Google does not accept our access any more. Connect your Google account again."))
     if "invalid_client" in str(error) or "unauthorized_client" in str(error):
         return errors.AccessRefused(
-            "Google does not know this application, or its secret is wrong. An administrator has to check the client "
-            "id and the client secret; nothing is lost."
+            _(
+                "Google does not know this application, or its secret is wrong. "
+                "An administrator has to check the client id and the client secret; nothing is lost."
+            )
         )
     return errors.AccessRefused(
-        "Google did not renew our access. If the next sessions say the same, connect your Google account again."
+        _("Google did not renew our access. If the next sessions say the same, connect your Google account again.")
     )
 
 

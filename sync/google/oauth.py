@@ -19,6 +19,7 @@ from google_auth_oauthlib.flow import Flow
 from oauthlib.oauth2 import InvalidClientError, OAuth2Error
 
 from accounts.models import ExternalAccount
+from sync.core.reasons import _
 from sync.google.errors import AccessRevoked, GoogleError, GoogleUnavailable
 
 CALENDAR_EVENTS = "https://www.googleapis.com/auth/calendar.events"
@@ -105,21 +106,23 @@ def finish_consent(*, code: str, verifier: str, redirect_uri: str) -> Grant:
     try:
         token = flow.fetch_token(code=code, timeout=TIMEOUT)
     except requests.RequestException as error:
-        raise GoogleUnavailable("Google could not be reached.") from error
+        raise GoogleUnavailable(_("Google could not be reached.")) from error
     except InvalidClientError as error:
         raise NotExchanged(
-            "Google does not know this application, or its secret is wrong. An administrator has to check the client "
-            "id and the client secret."
+            _(
+                "Google does not know this application, or its secret is wrong. "
+                "An administrator has to check the client id and the client secret."
+            )
         ) from error
     except (OAuth2Error, ValueError) as error:
-        raise NotExchanged("Google did not accept the sign-in. It may have taken too long; start again.") from error
+        raise NotExchanged(_("Google did not accept the sign-in. It may have taken too long; start again.")) from error
 
     # Without "scope" in the answer, everything that was asked for is granted (RFC 6749, 5.1).
     scopes = sorted(_scopes_in(token.get("scope")) or SCOPES)
     if CALENDAR_EVENTS not in scopes:
-        raise EventsNotGranted("Access to your calendar events was not granted.")
+        raise EventsNotGranted(_("Access to your calendar events was not granted."))
     if not token.get("refresh_token"):
-        raise NoRefreshToken("Google did not grant lasting access. Start again and confirm Google's questions.")
+        raise NoRefreshToken(_("Google did not grant lasting access. Start again and confirm Google's questions."))
     return Grant(credentials=_tokens(flow.credentials), scopes=scopes, **_identity(token["access_token"]))
 
 
@@ -141,7 +144,7 @@ def _flow(*, redirect_uri: str, verifier: str | None = None) -> Flow:
 
 def _raise_for_trouble(response: requests.Response) -> requests.Response:
     if response.status_code == 429 or response.status_code >= 500:
-        raise GoogleUnavailable("Google has a temporary problem.")
+        raise GoogleUnavailable(_("Google has a temporary problem."))
     return response
 
 
@@ -160,13 +163,13 @@ def _identity(access_token: str) -> dict[str, Any]:
         about = response.json()
         subject, login = str(about["sub"]), str(about["email"])
     except requests.HTTPError as error:
-        raise NotExchanged("Google did not say which account it is.") from error
+        raise NotExchanged(_("Google did not say which account it is.")) from error
     except (requests.ConnectionError, requests.Timeout) as error:
-        raise GoogleUnavailable("Google could not be reached.") from error
+        raise GoogleUnavailable(_("Google could not be reached.")) from error
     except (requests.RequestException, ValueError, KeyError, TypeError) as error:
-        raise NotExchanged("Google did not say which account it is.") from error
+        raise NotExchanged(_("Google did not say which account it is.")) from error
     if not subject or not login:
-        raise NotExchanged("Google did not say which account it is.")
+        raise NotExchanged(_("Google did not say which account it is."))
     # OpenID says true; some of Google's own answers say "true".
     return {"subject": subject, "login": login, "is_login_verified": about.get("email_verified") in (True, "true")}
 
@@ -182,7 +185,7 @@ def credentials_for(account: ExternalAccount) -> Credentials:
     """
     tokens = account.credentials
     if not tokens.get("refresh_token"):
-        raise AccessRevoked("The Google account is not connected. Connect it again.")
+        raise AccessRevoked(_("The Google account is not connected. Connect it again."))
     return Credentials(
         tokens.get("access_token"),
         refresh_token=tokens["refresh_token"],
@@ -225,9 +228,9 @@ def revoke(token: str) -> None:
     try:
         response = requests.post(settings.GOOGLE_REVOKE_URI, data={"token": token}, timeout=TIMEOUT)
     except requests.RequestException as error:
-        raise GoogleUnavailable("Google could not be reached.") from error
+        raise GoogleUnavailable(_("Google could not be reached.")) from error
     if response.status_code != 200 and "invalid_token" not in response.text:
-        raise GoogleUnavailable("Google did not confirm it.")
+        raise GoogleUnavailable(_("Google did not confirm it."))
 
 
 def _tokens(credentials: Credentials) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from sync.core import decide as core
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.mail import Write
+from sync.core.reasons import _
 from sync.core.snapshot import Repeating, When
 from sync.google import errors
 from sync.google.gateway import Call
@@ -91,7 +92,7 @@ def _do(run: Run, pair: Pair, actions: list[core.Action], to_journal: list[core.
     settle: dict[str, Any] = {}
     noted: list[tuple[str, core.Action, dict[str, Any]]] = []
     if pair.standing.is_when_held and not pair.standing.unmet:
-        settle["reason"] = ("R15", "Its later part has to be in Google before this one can end there.")
+        settle["reason"] = ("R15", _("Its later part has to be in Google before this one can end there."))
     for action in actions:
         match action:
             case core.Reread():

@@ -11,6 +11,7 @@ from sync import mailing, repeating, store, writing
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.mail import Write
+from sync.core.reasons import _
 from sync.google import errors
 from sync.google.gateway import Call
 from sync.lanes import Step, Writing
@@ -102,7 +103,7 @@ def _whose_id(run: Run, link: EventLink, activity: Activity) -> Step:
     run.ids_tried[link.pk] += 1
     writing.take_another_id(run, link, leaving=event)
     if run.ids_tried[link.pk] >= IDS:
-        raise errors.EventRefused("Google says of every id that we choose for this event that it is taken already.")
+        raise errors.EventRefused(_("Google says of every id that we choose for this event that it is taken already."))
     return False
 
 

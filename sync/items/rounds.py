@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from activities.recurrence import UnreadableRule
 from sync import lanes, store, writing
 from sync.core import guards, mapping
+from sync.core.reasons import _
 from sync.google import errors
 from sync.items.activities import bring_activity
 from sync.items.links import bring_together
@@ -41,7 +42,8 @@ def bring_all_together(run: Run) -> str:
         return _status(run)
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
-        run.session.error = f"This session would remove {len(run.deferred)} items. It stopped before them."
+        words = _("This session would remove %(count)d items. It stopped before them.")
+        run.session.error = words % {"count": len(run.deferred)}
         run.session.rule = "R14"
         return SyncSession.Status.NEEDS_CONFIRMATION
     run.removals_allowed = True
@@ -167,5 +169,5 @@ def _put_aside(run: Run, error: Exception, *, link_id: int | None = None, mark: 
         park(run, link_id, mark, reason=str(error), rule="R19")
         return
     logger.error("Session %s: link %s could not be synchronized", run.session.pk, link_id, exc_info=error)
-    reason = "Something went wrong here with this item; it is tried again later."
+    reason = _("Something went wrong here with this item; it is tried again later.")
     park(run, link_id, mark, reason=reason, rule="R19", error=f"{type(error).__name__}: {error}")

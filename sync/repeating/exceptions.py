@@ -15,11 +15,13 @@ from sync import marks, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
+from sync.core.reasons import _
 from sync.core.snapshot import Days, Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.repeating.belonging import let_stay_by_itself, was_deleted_by_itself
 from sync.run import Run, facts_in
 
+GOES_TOO = _("One occurrence was changed in Google, but the whole series was canceled or deleted here: it goes too.")
 AS_OF_SERIES = "as_of_series"  # In the base: the etag under which an occurrence was read that is no exception yet.
 
 OF_SERIES = ("subject", "when", "location", "notes", "is_private", "show_as_free")  # What an occurrence has from it.
@@ -97,7 +99,7 @@ def _journal_what_is_dropped(run: Run, link: EventLink, whole: EventLink, head: 
             run.note(
                 SyncOutcome.Action.REPLACED,
                 rule="R15",
-                reason="How it repeats was changed here, and this occurrence, changed in Google, is none any more.",
+                reason=_("How it repeats was changed here, and this occurrence, changed in Google, is none any more."),
                 item=google.subject,
                 link=link,
                 field=name,
@@ -231,7 +233,9 @@ def _journal_lost(run: Run, link: EventLink, head: Activity, *, base: Snapshot |
     run.note(
         SyncOutcome.Action.REPLACED,
         rule="R14",
-        reason="One occurrence was changed in Google, but the whole series was canceled or deleted here: it goes too.",
+        reason=_(
+            "One occurrence was changed in Google, but the whole series was canceled or deleted here: it goes too."
+        ),
         item=google.subject,
         activity_id=head.pk,
         field=", ".join(names),

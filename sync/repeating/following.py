@@ -13,6 +13,7 @@ from activities import recurrence, series
 from activities.models import Activity, Participant
 from sync import marks, store
 from sync.core import snapshot as snapshots
+from sync.core.reasons import _
 from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.repeating.coming_in import leave_out_as_google
@@ -165,7 +166,7 @@ def _journal_erased(run: Run, head: Activity, unsaid: Mapping[int, Mapping[str, 
             run.note(
                 SyncOutcome.Action.REPLACED,
                 rule="R15",
-                reason="Changed here by an import, but this occurrence of the series is none any more.",
+                reason=_("Changed here by an import, but this occurrence of the series is none any more."),
                 item=head.subject,
                 activity_id=head.pk,
                 field=name,
@@ -257,7 +258,7 @@ def _journal_own_time(run: Run, head: Activity, occurrence: Activity) -> None:
     run.note(
         SyncOutcome.Action.REPLACED,
         rule="R11",
-        reason="The event does not repeat in Google any more, and takes place at Google's time.",
+        reason=_("The event does not repeat in Google any more, and takes place at Google's time."),
         item=head.subject,
         activity_id=occurrence.pk,
         field="when",

@@ -16,6 +16,7 @@ from sync import repeating, store
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.mapping import EventFacts
+from sync.core.reasons import _
 from sync.core.snapshot import Repeating, Snapshot, When, at_occurrence
 from sync.models import EventLink, SyncOutcome
 from sync.run import LookLater, Run
@@ -474,7 +475,7 @@ def journal_time(run: Run, former: Former, link: EventLink, google: Snapshot, st
     run.note(
         SyncOutcome.Action.REPLACED,
         rule="R15",
-        reason="Google divided the series meanwhile. The new part takes place when Google says.",
+        reason=_("Google divided the series meanwhile. The new part takes place when Google says."),
         item=former.head.subject,
         link=link,
         field="when",

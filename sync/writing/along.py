@@ -20,6 +20,7 @@ from sync.core.decide import (
     UpdateHere,
     decide,
 )
+from sync.core.reasons import _
 from sync.core.snapshot import Repeating
 from sync.models import EventLink, SyncOutcome
 from sync.run import Run
@@ -98,7 +99,7 @@ def _move_along(run: Run, activity_id: int, whole: EventLink) -> None:
         run.note(
             SyncOutcome.Action.UPDATED,
             rule="R15",
-            reason="Time changed in Google, for the whole series from which this part was divided here.",
+            reason=_("Time changed in Google, for the whole series from which this part was divided here."),
             item=activity.subject,
             activity_id=activity.pk,
             field="when",

@@ -16,6 +16,7 @@ from sync.core.decide import said_of_update
 from sync.core.identity import meeting_key
 from sync.core.mapping import EventFacts
 from sync.core.people import Organized
+from sync.core.reasons import _
 from sync.core.snapshot import Days, Repeating, Snapshot
 from sync.models import EventLink, Meeting, SyncOutcome
 from sync.run import ChangedHere, Run
@@ -159,7 +160,7 @@ def _note_answer_of_another(run: Run, activity: Activity, participant: Participa
     run.note(
         SyncOutcome.Action.ANSWERED,
         rule="R10",
-        reason=f"{participant.profile.full_name} answered in Google.",
+        reason=_("%(name)s answered in Google.") % {"name": participant.profile.full_name},
         item=activity.subject,
         link=pair.link,
         field="response",
@@ -247,7 +248,7 @@ def journal_unknown_zone(run: Run, link: EventLink, subject: str) -> None:
         run.note(
             SyncOutcome.Action.REPLACED,
             rule="R16",
-            reason=f"The time zone “{name}” is unknown; the offset was used.",
+            reason=_("The time zone “%(zone)s” is unknown; the offset was used.") % {"zone": name},
             item=subject,
             link=link,
             field="when",

@@ -17,6 +17,7 @@ from sync.core.decide import (
 from sync.core.identity import Placed
 from sync.core.mapping import EventFacts
 from sync.core.people import organizer_of_import
+from sync.core.reasons import _
 from sync.core.snapshot import Snapshot
 from sync.models import EventLink, Meeting, SyncOutcome
 from sync.run import ChangedHere, Run, facts_in
@@ -31,7 +32,8 @@ from sync.writing.content import (
 )
 from sync.writing.settling import locked, rejoin, settle
 
-PART_OF_GOOGLES = "The series was divided in Google. This is its later part; what was done here about it stays."
+BOTH_DIVIDED = _("Both sides divided the series and changed this; the later part keeps what it was given here.")
+PART_OF_GOOGLES = _("The series was divided in Google. This is its later part; what was done here about it stays.")
 
 
 def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
@@ -141,7 +143,9 @@ def _carry_on(run: Run, former: splitting.Former, activity_id: int, google: Snap
             run.note(
                 SyncOutcome.Action.REPLACED,
                 rule="R15",
-                reason="Both sides divided the series and changed this; the later part keeps what it was given here.",
+                reason=_(
+                    "Both sides divided the series and changed this; the later part keeps what it was given here."
+                ),
                 item=activity.subject,
                 activity_id=activity.pk,
                 field=name,
@@ -210,7 +214,7 @@ def move_link(run: Run, former: EventLink, *, to: EventLink) -> None:
         run.note(
             SyncOutcome.Action.JOINED,
             rule="R9",
-            reason="Its event is in this calendar now.",
+            reason=_("Its event is in this calendar now."),
             item=link.activity.subject,
             link=link,
         )
@@ -236,7 +240,12 @@ def _own_copy(base: Snapshot, now: Snapshot) -> Snapshot:
 
 
 def _import_words(activity: Activity, facts: EventFacts, run: Run) -> str:
-    kind = "a task of category Meeting" if facts.guests else "a task"
-    if activity.is_series:
-        return f"New in Google. It becomes {kind} that repeats, with the tag “{run.tag()}”."
-    return f"New in Google. It becomes {kind} with the tag “{run.tag()}”."
+    if activity.is_series and facts.guests:
+        words = _("New in Google. It becomes a task of category Meeting that repeats, with the tag “%(tag)s”.")
+    elif activity.is_series:
+        words = _("New in Google. It becomes a task that repeats, with the tag “%(tag)s”.")
+    elif facts.guests:
+        words = _("New in Google. It becomes a task of category Meeting with the tag “%(tag)s”.")
+    else:
+        words = _("New in Google. It becomes a task with the tag “%(tag)s”.")
+    return words % {"tag": run.tag()}

@@ -15,13 +15,14 @@ from sync.core.decide import (
     Presence,
 )
 from sync.core.people import Organized
+from sync.core.reasons import _
 from sync.core.snapshot import Snapshot
 from sync.models import EventLink, Meeting, SyncOutcome
 from sync.run import Run
 from sync.writing.content import claim_meeting, invitable, put_facts, set_organizer
 from sync.writing.settling import meet, settle
 
-PART_OF_OURS = "The series was divided here. This is its later part; the one before ends where it begins."
+PART_OF_OURS = _("The series was divided here. This is its later part; the one before ends where it begins.")
 
 
 def prepare_insert(run: Run, *, activity_id: int, organized: Organized, is_back_fill: bool) -> EventLink | None:
@@ -144,9 +145,9 @@ def adopt(run: Run, link: EventLink, event: Mapping[str, Any], *, is_answer: boo
         if not is_answer:
             EventLink.objects.filter(pk=current.pk).update(is_marked=True, mark=mark + 1)
         run.count("added", SyncOutcome.Direction.GOOGLE)
-        rule, words = ("R1", "It qualifies and you are its Organizer.")
+        rule, words = ("R1", _("It qualifies and you are its Organizer."))
         if not is_answer:
-            rule, words = ("R13", "Added by a session that was cut off.")
+            rule, words = ("R13", _("Added by a session that was cut off."))
         elif activity.is_series and activity.series and activity.series.split_from_id:
             rule, words = ("R15", PART_OF_OURS)
             splitting.look_at_the_whole(run, activity)

@@ -522,7 +522,7 @@ def test_keeping_them_detaches_and_asks_no_more(page, stopped):
     shown = text(page.get(f"{SESSIONS}{stopped.pk}/"))
     assert "Keep them" not in shown
     assert "Needs confirmation" not in shown
-    assert "This session would have removed 1 item. It stopped before them, and you kept them." in shown
+    assert "This session would have removed 1 item. It stopped before it, and you kept it." in shown
 
 
 @pytest.mark.rule("R14", "R16")
