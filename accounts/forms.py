@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
@@ -93,6 +94,8 @@ class ProfileForm(StyledForm, forms.ModelForm):
             choices.append((self.instance.time_zone, self.instance.time_zone))
         self.fields["time_zone"] = forms.ChoiceField(label=_("Time zone"), choices=choices)
         self.fields["time_zone"].widget.attrs["class"] = "input"
+        languages = [("", _("As the browser asks")), *settings.LANGUAGES]
+        self.fields["language"].choices = languages  # type: ignore[attr-defined]
         self.fields["email"].initial = self.instance.user.email
 
     def clean_photo(self) -> UploadedFile | None:

@@ -55,13 +55,7 @@ class Profile(models.Model):
     job_title = models.CharField(_("job title"), max_length=200, blank=True)
     photo = models.ImageField(_("photo"), upload_to="photos/", blank=True)
     time_zone = models.CharField(_("time zone"), max_length=64, default="UTC", validators=[validate_time_zone])
-    language = models.CharField(
-        _("language"),
-        max_length=10,
-        blank=True,
-        choices=settings.LANGUAGES,
-        help_text=_("Without a choice, what your browser asks for."),
-    )
+    language = models.CharField(_("language"), max_length=10, blank=True, choices=settings.LANGUAGES)
     time_scale = models.PositiveSmallIntegerField(_("time scale"), choices=TimeScale, default=TimeScale.THIRTY)
 
     class Meta:
