@@ -166,6 +166,8 @@ def _words_of_the_calendar() -> dict[str, Any]:
         "nothing": _("There are no records matching the filter criteria."),
         "more": _("+ %d more"),
         "close": _("Close"),
+        "time": _("Time"),
+        "event": _("Activity"),
         "week": _("Week %d"),
         "dayStep": [_("Previous day"), _("Next day")],
         "weekStep": [_("Previous week"), _("Next week")],

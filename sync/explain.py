@@ -181,23 +181,38 @@ def _status_words(activity: Activity) -> str:
 
 
 def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) -> Explanation:
-    elsewhere = store.is_linked_anywhere(whole_of(activity).pk)
-    if elsewhere:
+    former = EventLink.objects.filter(activity=whole_of(activity), calendar__account__profile=profile)
+    if link := former.exclude(state=State.FORGOTTEN).select_related("calendar__account").first():
+        login = link.calendar.account.login
+        text = _("Its event is in the Google Calendar of %(login)s, an account that you have disconnected.")
+        step = _("Connect %(login)s again, and it resumes.") % {"login": login}
+        reasons.append(Reason(False, text % {"login": login}, "R22", step))
+    elif ignored := _ignored_event(activity, profile):
+        step = _("Accept it in your Google Calendar, and synchronize.") if ignored.rule == "R2" else ""
+        reasons.append(Reason(False, said(ignored.reason), ignored.rule, step))
+    elif store.is_linked_anywhere(whole_of(activity).pk):
         text = _("It is in a colleague's Google Calendar. Yours shows it once Google has invited you.")
         reasons.append(Reason(False, text, "R5", _("Synchronize once the invitation is in your Google Calendar.")))
     if store.presence_here(activity) is not Presence.PRESENT:
         reasons.append(Reason(False, _status_words(activity), "R14", _("Set it back, and it is sent.")))
     unmet = first_unmet(reasons)
     if unmet:
-        others = next((reason for reason in reasons if reason.rule == "R5" and not reason.met), unmet)
+        others = next((reason for reason in reasons if reason.rule in ("R2", "R5", "R22") and not reason.met), unmet)
         return Explanation("not_in_google", _("Not in Google"), "final", next_step=others.next_step)
     return Explanation("pending", _("Not in Google yet"), "open", next_step=_("The next session adds it."))
+
+
+def _ignored_event(activity: Activity, profile: Profile) -> EventLink | None:
+    """Return the copy of the meeting that their session has seen, and not taken in: they have declined it (R2)."""
+    events = EventLink.objects.filter(activity=whole_of(activity)).values("event_id")
+    seen = EventLink.objects.filter(calendar__account__profile=profile, state=State.SEEN, activity=None)
+    return seen.filter(event_id__in=events, event__status="confirmed").exclude(reason="").first()
 
 
 def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:
     """Return every condition of R1 with whether it holds, and who organizes (R5). A series is selected as a whole."""
     in_other = link is not None and link.google_calendar_id != settings.calendar_id
-    facts = store.selected_for(activity, me=profile.pk, wanted=settings.tag, is_in_other_calendar=in_other)
+    facts = store.selected_for(activity, me=profile.pk, wanted=settings.own_tag, is_in_other_calendar=in_other)
     reasons = reasons_to_send(facts, window=Window(settings.sync_from, profile.time_zone))
     if store.selected_as(activity, me=profile.pk).is_series:
         reasons.append(Reason(True, _("It repeats, and goes to Google as a whole series."), "R15"))
@@ -212,6 +227,7 @@ def _about_organizer(activity: Activity, profile: Profile, link: EventLink | Non
         takes_part=activity.participants.filter(profile=profile).exists(),
         set_up=store.set_up_among([activity.organizer_id, activity.owner_id]),
         is_own_copy=bool(link and mapping.facts_of(link.event).is_own),
+        is_organizers_as_well=bool(link and store.is_in_a_shared_calendar(link, activity)),
     )
     who = organizer_of(roles)
     if who.organizer != profile.pk:

@@ -13,6 +13,7 @@ from django.db.models import Q
 from activities.models import Activity, FieldChange
 from sync import store
 from sync.core import mail
+from sync.core.decide import CONTENT
 from sync.core.mail import Write
 from sync.core.reasons import Reason
 from sync.core.snapshot import PER_COPY_FIELDS
@@ -21,6 +22,10 @@ from sync.run import Run
 
 _TEXTS = ("subject", "location", "notes")
 _FIELDS_OF_A_REMOVAL = ("status", "deleted")
+_FIELDS_OF_AN_INSERT = {
+    "created", "restored", "deleted", "status", "tags", "show_in_calendar", "kind", "organizer", "owner", *CONTENT,
+    "people",
+}  # fmt: skip
 
 
 def send_updates(
@@ -72,6 +77,8 @@ def _changed_at(activity: Activity, write: Write, names: frozenset[str]) -> date
     changes = FieldChange.objects.filter(activity=activity, origin=FieldChange.Origin.PERSON)
     if write is Write.REMOVE:
         changes = changes.filter(field__in=_FIELDS_OF_A_REMOVAL)
+    elif write is Write.INSERT:  # Made anew for an old change, it is not news because of something that never leaves.
+        changes = changes.filter(field__in=_FIELDS_OF_AN_INSERT)
     elif write is Write.UPDATE:
         changes = changes.filter(field__in=names - PER_COPY_FIELDS)  # What is one's own is no news to anybody.
         gone = [Q(field=name) & ~Q(after=getattr(activity, name)) for name in _TEXTS]

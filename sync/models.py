@@ -55,6 +55,12 @@ class SyncSettings(models.Model):
     def __str__(self) -> str:
         return f"Synchronization of {self.profile}"
 
+    @property
+    def own_tag(self) -> Tag | None:
+        """The tag named here, as long as it is a private one of theirs: any other stops what carries it (R1d)."""
+        is_own = self.tag is not None and (self.tag.kind, self.tag.owner_id) == (Tag.Kind.PRIVATE, self.profile_id)
+        return self.tag if is_own else None
+
     def clean(self) -> None:
         """:raises ValidationError: if nobody could have anything planned on that day."""
         if self.sync_from and (reason := services.why_not_plannable(self.sync_from)):

@@ -79,8 +79,8 @@ class Run:
 
     def tag(self) -> Tag:
         """Return the tag that makes imported activities travel back, made when missing (R3)."""
-        if self.settings.tag:
-            return self.settings.tag
+        if tag := self.settings.own_tag:
+            return tag
         if self._tag is None:
             mine = Tag.objects.filter(kind=Tag.Kind.PRIVATE, owner=self.me, name__iexact=OWN_TAG)
             self._tag = mine.first() or Tag.objects.create(kind=Tag.Kind.PRIVATE, owner=self.me, name=OWN_TAG)

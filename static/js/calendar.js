@@ -134,7 +134,7 @@
     longPressDelay: 300, dragRevertDuration: 120,
     navLinks: true, navLinkDayClick: (date) => show("day", day(date)), navLinkHint: texts.openDay,
     allDayContent: () => card.dataset.zone, listDaySideFormat: false, noEventsContent: texts.nothing, moreLinkContent: ({ num }) => texts.more.replace("%d", num),
-    moreLinkHint: (number) => texts.more.replace("%d", number), closeHint: texts.close,
+    moreLinkHint: (number) => texts.more.replace("%d", number), closeHint: texts.close, timeHint: texts.time, eventHint: texts.event,
     dayHeaderContent: headOf,
     eventContent: contentOf, eventClassNames: classesOf, eventDidMount: mounted,
     eventClick: clicked, eventDrop: moved, eventResize: moved, select: selected,

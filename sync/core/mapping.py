@@ -198,6 +198,23 @@ def is_of_a_calendar(address: str) -> bool:
     return address.endswith("calendar.google.com")
 
 
+def guests_by_person(facts: EventFacts, *, profiles: Mapping[str, int], known: Mapping[int, str]) -> dict[int, Guest]:
+    """
+    Return the guest that each user among the guests is (R7, R10).
+
+    Whoever is invited by several addresses is the guest whose copy this is, else the one under the address `known`.
+    """
+    by_person: dict[int, Guest] = {}
+    for guest in facts.guests:
+        person = profiles.get(guest.address)
+        if person is None:
+            continue
+        is_theirs = guest.is_self or (known.get(person) == guest.address and not by_person.get(person, guest).is_self)
+        if is_theirs or person not in by_person:
+            by_person[person] = guest
+    return by_person
+
+
 def known_zone(name: str | None, default: str) -> str:
     """Return the zone if it is known, else the default, else UTC."""
     return next((zone for zone in (name, default) if zone in _zones()), None) or "UTC"

@@ -30,6 +30,7 @@ from sync.store.observing import (
 )
 from sync.store.pairs import (
     Pair,
+    is_in_a_shared_calendar,
     is_superseded,
     last_change,
     load_pair,
@@ -52,6 +53,7 @@ from sync.store.rows import (
     snapshot_here,
     unmet_condition,
     when_here,
+    will_meet,
 )
 from sync.store.sent import forget_what_was_sent, take_in_what_arrived, with_sent
 
@@ -71,6 +73,7 @@ __all__ = [
     "ends",
     "forget_what_was_sent",
     "in_lanes",
+    "is_in_a_shared_calendar",
     "is_linked_anywhere",
     "is_superseded",
     "last_change",
@@ -101,5 +104,6 @@ __all__ = [
     "unmet_condition",
     "unplaced_link",
     "when_here",
+    "will_meet",
     "with_sent",
 ]

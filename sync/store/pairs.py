@@ -64,7 +64,8 @@ def organized(run: Run, activity: Activity, *, link: EventLink | None = None, un
     """
     if activity.original_start:
         return Organized(activity.organizer_id)
-    theirs = _links_of_organizer(run, activity, link)
+    is_met = link is not None and activity.organizer_id != run.me.pk
+    theirs = links_of_organizer(activity) if is_met else []
     roles = Roles(
         me=run.me.pk,
         organizer=activity.organizer_id,
@@ -73,22 +74,21 @@ def organized(run: Run, activity: Activity, *, link: EventLink | None = None, un
         set_up=set_up_among([activity.organizer_id, activity.owner_id]),
         is_own_copy=link is not None and mapping.facts_of(link.event).is_own,
         qualifies=unmet is None,
-        is_organizers_as_well=link is not None and _is_in_a_shared_calendar(link, theirs),
+        is_organizers_as_well=link is not None and is_in_a_shared_calendar(link, activity, theirs),
         has_organizer_left=link is not None and _has_organizer_left(activity, link, theirs),
     )
     return organizer_of(roles)
 
 
-def _links_of_organizer(run: Run, activity: Activity, link: EventLink | None) -> list[EventLink]:
-    """Return the Organizer's links to an activity that somebody else's session meets, by whatever account."""
-    if link is None or activity.organizer_id in (None, run.me.pk):
-        return []
+def links_of_organizer(activity: Activity) -> list[EventLink]:
+    """Return the Organizer's links to an activity, by whatever account."""
     links = EventLink.objects.filter(activity=activity, calendar__account__profile=activity.organizer_id)
     return list(links.select_related("calendar__account"))
 
 
-def _is_in_a_shared_calendar(link: EventLink, theirs: list[EventLink]) -> bool:
+def is_in_a_shared_calendar(link: EventLink, activity: Activity, theirs: list[EventLink] | None = None) -> bool:
     """Whether the Organizer has this very event, of a calendar that both synchronize, as their own copy, too."""
+    theirs = links_of_organizer(activity) if theirs is None else theirs
     facts = mapping.facts_of(link.event)
     copies = [mapping.facts_of(other.event) for other in theirs if other.state in EventLink.HOLDING]
     return any(copy.is_own and copy.organizer == facts.organizer for copy in copies)

@@ -13,7 +13,7 @@ from activities.recurrence import Pattern
 from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import Presence
-from sync.core.eligibility import Selected, first_unmet, reasons_to_send
+from sync.core.eligibility import Selected, Window, first_unmet, reasons_to_send
 from sync.core.mapping import EventFacts
 from sync.core.reasons import Reason
 from sync.core.snapshot import Days, OneTime, Repeating, Snapshot, Timed, When, at_occurrence
@@ -132,9 +132,24 @@ def set_up_among(profiles: Iterable[int | None]) -> set[int]:
     return set(accounts.values_list("profile_id", flat=True))
 
 
+def will_meet(profile: int | None, *, organizer: str, when: When) -> bool:
+    """
+    Whether a session of somebody's will meet an event that they organize in Google under this address (R5).
+
+    Their sessions read one calendar, from the day on that they chose: the address has to be that of the account they
+    have connected, its main calendar the one they synchronize, and the event no older.
+    """
+    accounts = ExternalAccount.objects.in_use().filter(profile=profile, login__iexact=organizer)
+    account = accounts.select_related("profile__sync_settings").first()
+    settings = getattr(account.profile, "sync_settings", None) if account else None
+    if account is None or settings is None or settings.calendar_id.lower() not in ("primary", account.login.lower()):
+        return False
+    return Window(settings.sync_from, account.profile.time_zone).holds(last_time(when))
+
+
 def selected(run: Run, activity: Activity, *, is_in_other_calendar: bool = False) -> Selected:
     """Return what R1 asks of an activity, from this user's point of view."""
-    return selected_for(activity, me=run.me.pk, wanted=run.settings.tag, is_in_other_calendar=is_in_other_calendar)
+    return selected_for(activity, me=run.me.pk, wanted=run.settings.own_tag, is_in_other_calendar=is_in_other_calendar)
 
 
 def selected_for(activity: Activity, *, me: int, wanted: Tag | None, is_in_other_calendar: bool = False) -> Selected:

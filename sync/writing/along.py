@@ -26,6 +26,7 @@ from sync.models import EventLink, SyncOutcome
 from sync.run import Run
 from sync.store import Pair
 from sync.writing.content import (
+    guests_of,
     invitable,
     patched,
     put_content,
@@ -216,11 +217,8 @@ def _keep_taken_along(run: Run, pair: Pair) -> None:
     here = store.snapshot_here(occurrence, addresses=invitable(occurrence), organizer=pair.organized.organizer)
     base, google = pair.here.base or here, pair.google.now
     same = [name for name in snapshots.FIELDS if getattr(here, name) == getattr(google, name)]
-    answers = {
-        str(pair.profiles[guest.address]): guest.response
-        for guest in pair.facts.guests
-        if guest.address in pair.profiles and not pair.facts.is_cancelled
-    }
+    guests = {} if pair.facts.is_cancelled else guests_of(occurrence.pk, pair.facts, pair.profiles)
+    answers = {str(person): guest.response for person, guest in guests.items()}
     is_gone = pair.facts.is_cancelled and store.presence_here(occurrence) is not Presence.PRESENT
     presence = store.presence_here(occurrence) if is_gone else pair.standing.agreed_presence
     unmark(

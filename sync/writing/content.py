@@ -14,7 +14,7 @@ from sync.core import mapping
 from sync.core import snapshot as snapshots
 from sync.core.decide import said_of_update
 from sync.core.identity import meeting_key
-from sync.core.mapping import EventFacts
+from sync.core.mapping import EventFacts, Guest
 from sync.core.people import Organized
 from sync.core.reasons import _
 from sync.core.snapshot import Days, Repeating, Snapshot
@@ -122,6 +122,15 @@ def add_participant(
     )
 
 
+def guests_of(activity_id: int | None, facts: EventFacts, profiles: Mapping[str, int]) -> dict[int, Guest]:
+    """Return which guest each user is; only of who is invited by several addresses the participants are asked (R7)."""
+    people = [profiles[guest.address] for guest in facts.guests if guest.address in profiles]
+    known: dict[int, str] = {}
+    if len(people) > len(set(people)):
+        known = dict(Participant.objects.filter(activity=activity_id).values_list("profile", "address"))
+    return mapping.guests_by_person(facts, profiles=profiles, known=known)
+
+
 def write_others_answers(
     run: Run, activity: Activity, facts: EventFacts, profiles: Mapping[str, int], pair: Pair
 ) -> None:
@@ -131,12 +140,12 @@ def write_others_answers(
     Their own sessions remain the ones that send an answer given here.
     """
     before = (pair.link.base_google or {}).get("answers", {})
-    answers = {profiles[guest.address]: guest.response for guest in facts.guests if guest.address in profiles}
-    addresses = {profiles[guest.address]: guest.address for guest in facts.guests if guest.address in profiles}
+    guests = guests_of(activity.pk, facts, profiles)
     for participant in activity.participants.all():
-        answer = answers.get(participant.profile_id)
-        if answer is not None and not participant.address:  # Google knows them by this address from now on (R7).
-            Participant.objects.filter(pk=participant.pk).update(address=addresses[participant.profile_id])
+        guest = guests.get(participant.profile_id)
+        answer = guest.response if guest else None
+        if guest and not participant.address:  # Google knows them by this address from now on (R7).
+            Participant.objects.filter(pk=participant.pk).update(address=guest.address)
         known = before.get(str(participant.profile_id), Participant.Response.NEEDS_ACTION)
         is_own = participant.profile_id == pair.organized.organizer
         if is_own or answer is None or answer == participant.response or participant.response != known:

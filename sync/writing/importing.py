@@ -48,6 +48,10 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
     profiles = run.profiles_for(link.event, profiles_by_email(facts.addresses))
     content = mapping.snapshot_of(link.event, profiles=profiles, default_zone=run.default_zone)
     google_organizer = profiles.get(facts.organizer)
+    if google_organizer not in (None, run.me.pk) and not store.will_meet(
+        google_organizer, organizer=facts.organizer, when=content.when
+    ):
+        google_organizer = None  # It would run by nobody's session.
     set_up = store.set_up_among([google_organizer, run.me.pk])
     organizer = organizer_of_import(me=run.me.pk, google_organizer=google_organizer, set_up=set_up)
     with run.transaction():

@@ -28,6 +28,7 @@ from sync.models import ActivityMark, EventLink
 from sync.run import ChangedHere, Run, facts_in
 from sync.store import Pair
 from sync.writing.content import (
+    guests_of,
     invitable,
     patched,
     put_facts,
@@ -206,7 +207,8 @@ def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False
         )
         return
     rows.filter(displayed=False).update(displayed=True)
-    rows.filter(address="").update(address=address)
+    is_guest = any(guest.is_self for guest in facts.guests)  # Then Google knows them by this one, whoever invited them.
+    (rows.exclude(address=address) if is_guest else rows.filter(address="")).update(address=address)
 
 
 def unmark(link: EventLink, mark: int, **values: Any) -> None:
@@ -260,7 +262,8 @@ def settle(
 ) -> None:
     """Let a link, locked, have these bases. `now_here` is what the activity holds: where it differs, it was edited."""
     facts = facts_in(link)
-    answers = {str(profiles[guest.address]): guest.response for guest in facts.guests if guest.address in profiles}
+    guests = guests_of(link.activity_id, facts, profiles)
+    answers = {str(person): guest.response for person, guest in guests.items()}
     if facts.is_cancelled:  # Nobody's answer counts for anything now; what was agreed on does, should it return.
         answers = (link.base_google or {}).get("answers", answers)
     seen = mark if mark is not None else link.mark
