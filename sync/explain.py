@@ -187,7 +187,7 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
         text = _("Its event is in the Google Calendar of %(login)s, an account that you have disconnected.")
         step = _("Connect %(login)s again, and it resumes.") % {"login": login}
         reasons.append(Reason(False, text % {"login": login}, "R22", step))
-    elif ignored := _ignored_event(activity, profile):
+    elif ignored := store.ignored_copy(whole_of(activity).pk, profile=profile.pk):
         step = _("Accept it in your Google Calendar, and synchronize.") if ignored.rule == "R2" else ""
         reasons.append(Reason(False, said(ignored.reason), ignored.rule, step))
     elif store.is_linked_anywhere(whole_of(activity).pk):
@@ -200,13 +200,6 @@ def _of_activity(activity: Activity, profile: Profile, reasons: list[Reason]) ->
         others = next((reason for reason in reasons if reason.rule in ("R2", "R5", "R22") and not reason.met), unmet)
         return Explanation("not_in_google", _("Not in Google"), "final", next_step=others.next_step)
     return Explanation("pending", _("Not in Google yet"), "open", next_step=_("The next session adds it."))
-
-
-def _ignored_event(activity: Activity, profile: Profile) -> EventLink | None:
-    """Return the copy of the meeting that their session has seen, and not taken in: they have declined it (R2)."""
-    events = EventLink.objects.filter(activity=whole_of(activity)).values("event_id")
-    seen = EventLink.objects.filter(calendar__account__profile=profile, state=State.SEEN, activity=None)
-    return seen.filter(event_id__in=events, event__status="confirmed").exclude(reason="").first()
 
 
 def conditions(*, activity: Activity, profile: Profile, settings: SyncSettings, link: EventLink | None) -> list[Reason]:

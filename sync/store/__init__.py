@@ -2,6 +2,7 @@
 
 from sync.store.identity import (
     carried_activity,
+    ignored_copy,
     is_linked_anywhere,
     link_in_another_calendar,
     links_of_meeting,
@@ -72,6 +73,7 @@ __all__ = [
     "end_reading",
     "ends",
     "forget_what_was_sent",
+    "ignored_copy",
     "in_lanes",
     "is_in_a_shared_calendar",
     "is_linked_anywhere",

@@ -19,6 +19,13 @@ def is_linked_anywhere(activity_id: int) -> bool:
     return EventLink.objects.filter(activity=activity_id).exclude(state=EventLink.State.FORGOTTEN).exists()
 
 
+def ignored_copy(activity_id: int, *, profile: int) -> EventLink | None:
+    """Return the copy of a meeting that somebody's session has seen, and not taken in: they have declined it (R2)."""
+    events = EventLink.objects.filter(activity=activity_id).values("event_id")
+    seen = EventLink.objects.filter(calendar__account__profile=profile, state=EventLink.State.SEEN, activity=None)
+    return seen.filter(event_id__in=events, event__status="confirmed").exclude(reason="").first()
+
+
 def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
     """Return other accounts' links that may be the same meeting: same iCalUID or id, same Google organizer (R9)."""
     same = Q(event_id=facts.event_id)

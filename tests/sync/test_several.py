@@ -190,3 +190,26 @@ def test_a_meeting_moved_to_a_calendar_that_nobody_synchronizes_goes_on_for_its_
     for calendar in [annas, boriss, annas, boriss] if first == "anna" else [boriss, annas, boriss, annas]:
         synchronize(calendar)
     assert [activity.status for activity in Activity.objects.visible_to(boris)] == ["not_started"]
+
+
+@pytest.mark.rule("R10", "R2")
+def test_who_declined_in_google_before_their_own_session_answers_anew_there(google, anna, annas, boris, boriss):
+    """Their copy is not taken in as long as it is declined, so an answer given here would reach nobody."""
+    activity = tagged(anna, participants=[boris])
+    synchronize(annas)
+    [event] = google.person(ANNA).events()
+    google.person(BORIS).respond(event["id"], "declined")
+    synchronize(boriss)
+    synchronize(annas)
+    assert activity.participants.get(profile=boris).response == "declined"
+
+    with pytest.raises(services.UnableToChange, match="declined this event in Google"):
+        respond(activity, boris, "accepted")
+    google.person(BORIS).respond(event["id"], "accepted")
+    synchronize(boriss)
+    respond(activity, boris, "tentative")
+    synchronize(boriss)
+    synchronize(annas)
+
+    assert answer_in_google(google, event["id"]) == "tentative"
+    assert activity.participants.get(profile=boris).response == "tentative"
