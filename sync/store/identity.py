@@ -34,6 +34,7 @@ def links_of_meeting(run: Run, facts: EventFacts) -> list[EventLink]:
     links = (
         EventLink.objects.filter(same, activity__isnull=False)
         .exclude(calendar=run.calendar)
+        .exclude(state=EventLink.State.FORGOTTEN)  # By now the activity is another meeting, or none (R22).
         .exclude(activity__in=_linked_activities(run))
         .select_related("calendar__account", "activity")
         .order_by("id")
