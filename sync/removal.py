@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.encryption import UnableToDecrypt
 from accounts.models import Profile
 from activities.models import Activity
-from sync import explain, store
+from sync import explain, marks, store
 from sync.google import errors
 from sync.google.gateway import SHORT_PATIENCE, CalendarGateway
 from sync.models import EventLink, SyncedCalendar, SyncSettings
@@ -130,6 +130,7 @@ def _delete(link: EventLink, *, activity: Activity, profile: Profile, now: datet
         EventLink.objects.bulk_update(released, ["activity", "state", "is_marked", "base_here"])
         raise
     links.delete()
+    marks.mark_activity(activity=activity, people=[profile.pk])  # It may qualify, for another calendar (R4).
 
 
 def _links_of(activity: Activity) -> QuerySet[EventLink]:
