@@ -80,9 +80,14 @@ def first_unmet(reasons: list[Reason]) -> Reason | None:
     return next((reason for reason in reasons if not reason.met), None)
 
 
-def why_not_imported(facts: EventFacts, when: OneTime | None, *, window: Window) -> Reason | None:
+def why_not_imported(
+    facts: EventFacts, when: OneTime | None, *, window: Window, is_shown: bool = False
+) -> Reason | None:
     """
     Return why an event that is not linked yet does not come in, None if it may (R2).
+
+    What this user takes part in and sees here already (`is_shown`) is met though they have declined it: their answer
+    flows (R10).
 
     A series has no one "when"; Google lists it if an occurrence ends in the window.
     """
@@ -90,7 +95,7 @@ def why_not_imported(facts: EventFacts, when: OneTime | None, *, window: Window)
         return Reason(False, _("It was deleted in Google before it came here."), "R2")
     if facts.event_type not in READABLE_TYPES:
         return Reason(False, _("Events of this type are not imported."), "R2")
-    if facts.own_answer == "declined":
+    if facts.own_answer == "declined" and not is_shown:
         return Reason(False, _("You have declined it in Google."), "R2")
     if when is not None and not window.holds(when):
         return Reason(False, _("It ended before the day from which you synchronize."), "R2")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from activities.models import Activity
+from activities.models import Activity, Participant
 from sync import marks, repeating, splitting, store, writing
 from sync.core import decide as core
 from sync.core import mapping
@@ -205,7 +205,14 @@ def why_it_stays_out(run: Run, link: EventLink) -> Reason | None:
     """
     facts = facts_in(link)
     when = None if facts.is_cancelled else mapping.when_of(link.event, default_zone=run.default_zone)
-    return why_not_imported(facts, store.last_time(when) if when else None, window=run.window)
+    is_shown = facts.own_answer == "declined" and _is_shown_here(run, link)
+    return why_not_imported(facts, store.last_time(when) if when else None, window=run.window, is_shown=is_shown)
+
+
+def _is_shown_here(run: Run, link: EventLink) -> bool:
+    """Whether this user takes part in the activity of an event, and sees it before any session of theirs (R8)."""
+    placed = placed_for(run, link).activity_id
+    return Participant.objects.filter(activity=placed, profile=run.me, displayed=True).exists()
 
 
 def placed_for(run: Run, link: EventLink) -> Placed:
