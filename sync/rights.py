@@ -78,12 +78,9 @@ def why_not_answerable(*, activity: Activity, profile: Profile) -> str | None:
     """
     Return why somebody's answer would reach nobody, or None (R10, R14).
 
-    Who has deleted an invitation in Google has declined it there, and has no copy any more in which to answer. Who
-    declined it before their first session has one, which is taken in once they accept it (R2).
+    Who has deleted an invitation in Google has declined it there, and has no copy any more in which to answer.
     """
     own = EventLink.objects.filter(activity=activity, calendar__account__profile=profile).first()
-    if own is None and store.ignored_copy(activity.pk, profile=profile.pk):
-        return _("You have declined this event in Google. Accept it in your Google Calendar, and synchronize.")
     if own is None or own.state != EventLink.State.DETACHED or own.event.get("status") != "cancelled":
         return None
     if activity.organizer_id == profile.pk or not store.other_copies_live(own):

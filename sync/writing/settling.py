@@ -170,12 +170,15 @@ def rejoin(run: Run, activity: Activity, facts: EventFacts) -> None:
     """
     me = run.me.pk
     links = EventLink.objects.filter(activity=activity, calendar__account__profile=activity.organizer_id)
-    agreed = [(link, bases) for link in _locked(links) if (bases := _snapshots_of_bases(link))]
+    found = [(link, _snapshots_of(link.base_here, link.base_google)) for link in _locked(links)]
+    agreed = [(link, bases) for link, bases in found if bases]
     if not activity.participants.filter(profile=me).exists():
         if any(me in base["people"] for _link, bases in agreed for base in bases):
             return
+        is_named = me in profiles_by_email(facts.addresses).values()
         for link, bases in [] if facts.is_own else agreed:
-            for base in bases:
+            # Whom a group brought is on no list of the Organizer's: missing there, nobody has taken them off (R7).
+            for base in bases if is_named else _snapshots_of(link.base_here):
                 base["people"] = sorted({*base["people"], me})
             link.save(update_fields=["base_here", "base_google"])
     meet(run, activity, facts, joins=True)
@@ -185,8 +188,8 @@ def _locked(links: QuerySet[EventLink]) -> QuerySet[EventLink]:
     return links.select_for_update(of=("self",), no_key=True)
 
 
-def _snapshots_of_bases(link: EventLink) -> list[dict[str, Any]]:
-    return [base["snapshot"] for base in (link.base_here, link.base_google) if base and base.get("snapshot")]
+def _snapshots_of(*bases: dict[str, Any] | None) -> list[dict[str, Any]]:
+    return [base["snapshot"] for base in bases if base and base.get("snapshot")]
 
 
 def meet(run: Run, activity: Activity, facts: EventFacts, *, joins: bool = False) -> None:
