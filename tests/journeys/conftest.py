@@ -14,7 +14,7 @@ from google_emulator import Emulator
 from tests import chromium
 from tests.factories import make_user
 from tests.journeys.pages import DESKTOP, ZONE, Colleague
-from tests.worker import Worker
+from tests.worker import Worker, empty_broker
 
 ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
 PEOPLE = {"anna": "Anna Berg", "boris": "Boris Novak"}
@@ -30,8 +30,18 @@ def people(google: Emulator, transactional_db: None) -> None:
         google.add_account(user.email, name=name, time_zone=ZONE)
 
 
+@pytest.fixture(scope="module")
+def worker(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """One worker for all journeys of a file: to start it takes seconds, and what a page shows as ended has ended there."""
+    empty_broker()
+    worker = Worker(log=tmp_path_factory.mktemp("worker") / "worker.log")
+    worker.start()
+    yield worker
+    worker.stop()
+
+
 @pytest.fixture
-def product(live_server: Any, people: None, celery_worker: Worker, settings: Any) -> str:
+def product(live_server: Any, people: None, worker: Worker, settings: Any) -> str:
     """The address of the running product."""
     settings.PUBLIC_BASE_URL = live_server.url
     return str(live_server.url)
