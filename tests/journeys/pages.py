@@ -58,8 +58,8 @@ class Colleague:
         page = page or self.page
         window = page.viewport_size or DESKTOP
         page.wait_for_load_state()  # A link just clicked: for a moment there is no document at all.
-        page.wait_for_function("document.documentElement !== null")
-        assert page.evaluate("document.documentElement.scrollWidth") <= window["width"], f"{name} scrolls sideways"
+        wide = page.wait_for_function("document.documentElement?.scrollWidth").json_value()
+        assert wide <= window["width"], f"{name} scrolls sideways"
         if self._folder:
             page.wait_for_load_state("networkidle")
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -81,8 +81,9 @@ class Colleague:
     def open_menu(self, name: str) -> None:
         self.page.locator("summary").filter(has_text=name).first.click()
 
-    def open_activities(self) -> None:
-        self.page.goto("/activities/")
+    def open_activities(self, view: str = "list") -> None:
+        """Open the section; its calendar takes a browser longest, and is for those who look at it."""
+        self.page.goto(f"/activities/?view={view}")
         expect(self.heading("Activities")).to_be_visible()
 
     # --- Google account
@@ -159,6 +160,16 @@ class Colleague:
         expect(self.page.get_by_role("button", name="Synchronize now")).to_be_visible()
         self.look("set-up")
 
+    def preview(self, *items: str) -> None:
+        """Set up… → Preview: it names these items, and nothing travels."""
+        self.open_synchronize_menu()
+        self.page.get_by_role("link", name="Set up…").click()
+        self.page.get_by_role("link", name="Preview").click()
+        planned = self.page.get_by_role("table", name="Preview of the next session")
+        for item in items:
+            expect(planned).to_contain_text(item)
+        self.look("preview")
+
     def start_synchronization(self) -> None:
         """Actions → Synchronize activities → Synchronize now."""
         self.open_synchronize_menu()
@@ -231,14 +242,13 @@ class Colleague:
 
     def in_calendar(self, subject: str) -> Locator:
         """Open the calendar of this week and return the links to activities of this subject."""
-        self.open_activities()
+        self.open_activities("calendar")
         region = self.page.get_by_role("region", name="Days and hours")
         expect(region).to_have_attribute("aria-busy", "false")
         return region.get_by_role("link", name=re.compile(re.escape(subject)))
 
     def in_list(self, subject: str) -> Locator:
         self.open_activities()
-        self.page.get_by_role("link", name="List", exact=True).click()
         expect(self.page.get_by_role("navigation", name="View").get_by_role("link", name="List")).to_have_attribute(
             "aria-current", "page"
         )
@@ -304,7 +314,7 @@ class GoogleCalendar:
     """
     Google's own page, in a window beside that of the product.
 
-    Not in a tab of the same one: a browser lets the tab behind draw once a second, and each click waits for two pictures.
+    Not in a tab of the same one: a browser lets the tab behind draw once a second, and a click waits for two pictures.
     """
 
     def __init__(self, owner: Colleague, *, root: str) -> None:
