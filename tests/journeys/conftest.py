@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
+from django.test import Client
 from playwright.sync_api import Browser, expect, sync_playwright
 
+from accounts.models import User
 from google_emulator import Emulator
 from tests import chromium
 from tests.factories import make_user
-from tests.journeys.pages import DESKTOP, ZONE, Colleague
-from tests.worker import Worker
+from tests.google import connect
+from tests.journeys.pages import DESKTOP, ZONE, Colleague, today
+from tests.worker import Worker, empty_broker
 
 ONLY_THIS_MACHINE = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1"
 PEOPLE = {"anna": "Anna Berg", "boris": "Boris Novak"}
@@ -30,8 +35,18 @@ def people(google: Emulator, transactional_db: None) -> None:
         google.add_account(user.email, name=name, time_zone=ZONE)
 
 
+@pytest.fixture(scope="module")
+def worker(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
+    """One worker for all journeys of a file: a start takes seconds. What a page shows as ended has ended there."""
+    empty_broker()
+    worker = Worker(log=tmp_path_factory.mktemp("worker") / "worker.log")
+    worker.start()
+    yield worker
+    worker.stop()
+
+
 @pytest.fixture
-def product(live_server: Any, people: None, celery_worker: Worker, settings: Any) -> str:
+def product(live_server: Any, people: None, settings: Any) -> str:
     """The address of the running product."""
     settings.PUBLIC_BASE_URL = live_server.url
     return str(live_server.url)
@@ -53,13 +68,16 @@ def arrive(browser: Browser, product: str, google: Emulator) -> Iterator[Callabl
     """
     Return a function that signs a colleague in, in a browser of their own.
 
+    Who is `connected` has signed in, connected Google and saved the set-up page before: the first journey shows how.
     Any complaint of a browser fails the test. JOURNEY_PICTURES in the environment names a folder for pictures of the
     pages on the way.
     """
     arrived: list[Colleague] = []
     pictures = os.environ.get("JOURNEY_PICTURES")
 
-    def arrive(username: str, *, window: dict[str, int] = DESKTOP, pictures_as: str = "") -> Colleague:
+    def arrive(
+        username: str, *, connected: bool = False, window: dict[str, int] = DESKTOP, pictures_as: str = ""
+    ) -> Colleague:
         context = browser.new_context(
             base_url=product, viewport=window, timezone_id=ZONE, locale="en-US", reduced_motion="reduce"
         )
@@ -71,10 +89,23 @@ def arrive(browser: Browser, product: str, google: Emulator) -> Iterator[Callabl
             pictures_as=pictures_as,
         )
         arrived.append(colleague)
-        colleague.sign_in()
+        if connected:
+            user = User.objects.get(username=username)
+            connect(google, user, sync_from=today() - timedelta(days=7))
+            context.add_cookies([signed_in(user, product)])
+        else:
+            colleague.sign_in()
         return colleague
 
     yield arrive
     for colleague in arrived:
         colleague.leave()
     assert [complaint for colleague in arrived for complaint in colleague.complaints] == []
+
+
+def signed_in(user: User, address: str) -> Any:
+    """Return the cookie of somebody who has signed in at this address."""
+    client = Client()
+    client.force_login(user)
+    name = django_settings.SESSION_COOKIE_NAME
+    return {"name": name, "value": client.cookies[name].value, "url": address}

@@ -27,7 +27,7 @@ def today() -> date:
 
 
 class Colleague:
-    """Somebody at work: a browser with a tab for the product and one for Google's calendar."""
+    """Somebody at work: a browser with a window for the product and one for Google's calendar."""
 
     def __init__(
         self, username: str, *, context: BrowserContext, google: str, folder: Path | None, pictures_as: str
@@ -38,14 +38,19 @@ class Colleague:
         self._expected: set[str] = set()
         self._context = context
         self._folder, self._pictures_as = folder, pictures_as
+        self.listen_to(context)
+        self.page: Page = context.new_page()
+        self.google = GoogleCalendar(self, root=google)
+
+    def listen_to(self, context: BrowserContext) -> None:
+        """Take down what the tabs of a window complain about, until the end."""
         context.set_default_timeout(10_000)
         context.on("console", self._hear)
         context.on("weberror", lambda error: self.complaints.append(f"A script failed: {error.error}"))
         context.on("request", self._see_request)
-        self.page: Page = context.new_page()
-        self.google = GoogleCalendar(self, root=google)
 
     def leave(self) -> None:
+        self.google.leave()
         self._context.close()
 
     def look(self, name: str, page: Page | None = None) -> None:
@@ -53,8 +58,8 @@ class Colleague:
         page = page or self.page
         window = page.viewport_size or DESKTOP
         page.wait_for_load_state()  # A link just clicked: for a moment there is no document at all.
-        page.wait_for_function("document.documentElement !== null")
-        assert page.evaluate("document.documentElement.scrollWidth") <= window["width"], f"{name} scrolls sideways"
+        wide = page.wait_for_function("document.documentElement?.scrollWidth").json_value()
+        assert wide <= window["width"], f"{name} scrolls sideways"
         if self._folder:
             page.wait_for_load_state("networkidle")
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -76,8 +81,9 @@ class Colleague:
     def open_menu(self, name: str) -> None:
         self.page.locator("summary").filter(has_text=name).first.click()
 
-    def open_activities(self) -> None:
-        self.page.goto("/activities/")
+    def open_activities(self, view: str = "list") -> None:
+        """Open the section; its calendar takes a browser longest, and is for those who look at it."""
+        self.page.goto(f"/activities/?view={view}")
         expect(self.heading("Activities")).to_be_visible()
 
     # --- Google account
@@ -154,6 +160,16 @@ class Colleague:
         expect(self.page.get_by_role("button", name="Synchronize now")).to_be_visible()
         self.look("set-up")
 
+    def preview(self, *items: str) -> None:
+        """Set up… → Preview: it names these items, and nothing travels."""
+        self.open_synchronize_menu()
+        self.page.get_by_role("link", name="Set up…").click()
+        self.page.get_by_role("link", name="Preview").click()
+        planned = self.page.get_by_role("table", name="Preview of the next session")
+        for item in items:
+            expect(planned).to_contain_text(item)
+        self.look("preview")
+
     def start_synchronization(self) -> None:
         """Actions → Synchronize activities → Synchronize now."""
         self.open_synchronize_menu()
@@ -204,11 +220,14 @@ class Colleague:
     def save(self) -> None:
         self.page.get_by_role("button", name="Save", exact=True).click()
 
-    def open_in_google(self) -> Page:
-        """Follow the link of the activity that is open; returns the tab."""
+    def title_in_google(self) -> str:
+        """Follow the link of the activity that is open, and return the title that the tab at Google shows."""
         with self._context.expect_page() as opened:
             self.page.get_by_role("link", name=re.compile("^Open in Google")).click()
-        return opened.value
+        title = opened.value.get_by_label("Title").input_value()
+        opened.value.close()
+        self.page.bring_to_front()
+        return title
 
     def put_on_private_tag(self, name: str) -> None:
         """Tags → type a name → New private tag."""
@@ -223,14 +242,13 @@ class Colleague:
 
     def in_calendar(self, subject: str) -> Locator:
         """Open the calendar of this week and return the links to activities of this subject."""
-        self.open_activities()
+        self.open_activities("calendar")
         region = self.page.get_by_role("region", name="Days and hours")
         expect(region).to_have_attribute("aria-busy", "false")
         return region.get_by_role("link", name=re.compile(re.escape(subject)))
 
     def in_list(self, subject: str) -> Locator:
         self.open_activities()
-        self.page.get_by_role("link", name="List", exact=True).click()
         expect(self.page.get_by_role("navigation", name="View").get_by_role("link", name="List")).to_have_attribute(
             "aria-current", "page"
         )
@@ -286,13 +304,18 @@ class Colleague:
         if address.scheme not in ("data", "blob", "about") and address.hostname not in THIS_MACHINE:
             self.complaints.append(f"A request left this machine: {request.url}")
 
-    @property
-    def context(self) -> BrowserContext:
-        return self._context
+    def another_window(self) -> BrowserContext:
+        browser = self._context.browser
+        assert browser is not None
+        return browser.new_context(viewport=self.page.viewport_size, timezone_id=ZONE, locale="en-US")
 
 
 class GoogleCalendar:
-    """Somebody's tab with Google's own page."""
+    """
+    Google's own page, in a window beside that of the product.
+
+    Not in a tab of the same one: a browser lets the tab behind draw once a second, and a click waits for two pictures.
+    """
 
     def __init__(self, owner: Colleague, *, root: str) -> None:
         self._owner, self._root = owner, root
@@ -301,8 +324,14 @@ class GoogleCalendar:
     @property
     def page(self) -> Page:
         if self._page is None:
-            self._page = self._owner.context.new_page()
+            context = self._owner.another_window()
+            self._owner.listen_to(context)
+            self._page = context.new_page()
         return self._page
+
+    def leave(self) -> None:
+        if self._page is not None:
+            self._page.context.close()
 
     def open(self) -> Locator:
         """Open the page and return the part with the own calendar."""

@@ -12,20 +12,18 @@ import pytest
 from playwright.sync_api import Error, expect
 
 from google_emulator import Emulator
-from tests.journeys.pages import DESKTOP, PHONE, Colleague, today
+from tests.journeys.pages import DESKTOP, MOST_OF_A_SESSION, PHONE, Colleague, today
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True), pytest.mark.timeout(180)]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("worker"),
+    pytest.mark.timeout(180),
+]
 
 Arrive = Callable[..., Colleague]
 MARIA = "maria@partner.example"  # Nobody here; known to Google only.
 NOTHING = {"Here": (0, 0, 0), "In Google": (0, 0, 0)}
-
-
-def ready(colleague: Colleague) -> Colleague:
-    """Connect and set up, as the first test shows in detail."""
-    colleague.connect_google()
-    colleague.set_up_synchronization()
-    return colleague
 
 
 @pytest.mark.rule("R1")
@@ -39,6 +37,7 @@ def test_the_first_synchronization(arrive: Arrive, google: Emulator, window: dic
     anna.look("activity")
     anna.google.make_event("Dentist", start="12:00", end="12:30", location="Lund")
 
+    anna.preview("Dentist", "Renewal call")
     google.fail("slow", method="GET", path="/events", seconds=2)
     anna.start_synchronization()
     expect(anna.page.get_by_role("heading", name="Synchronizing now")).to_be_visible()
@@ -57,12 +56,14 @@ def test_the_first_synchronization(arrive: Arrive, google: Emulator, window: dic
     expect(anna.page.get_by_label("Start", exact=True)).to_have_value(f"{today()}T12:00")
     expect(anna.page.get_by_label("Location")).to_have_value("Lund")
     anna.look("from-google")
-    expect(anna.open_in_google().get_by_label("Title")).to_have_value("Dentist")
+    assert anna.title_in_google() == "Dentist"
     assert anna.synchronize() == NOTHING
 
 
-def test_changes_travel_both_ways(arrive: Arrive):
-    anna = ready(arrive("anna"))
+@pytest.mark.rule("R11", "R19")
+def test_changes_travel_both_ways(arrive: Arrive, google: Emulator):
+    """On a phone: what a session tells of a problem and of two changes, and what can be done about them."""
+    anna = arrive("anna", connected=True, window=PHONE, pictures_as="changes")
     anna.make_task("Renewal call", start="10:00", due="10:45")
     anna.put_on_private_tag("For Google")
     anna.synchronize()
@@ -78,9 +79,35 @@ def test_changes_travel_both_ways(arrive: Arrive):
     expect(anna.page.get_by_label("Location")).to_have_value("Room 9")
     assert anna.synchronize_on_set_up_page() == NOTHING
 
+    google.fail(status=403, reason="forbidden", method="PATCH")
+    anna.open_activity("Renewal call with the board")
+    anna.change("Location", "Room 12")
+    anna.start_synchronization()
+    retry = anna.page.get_by_role("button", name="Retry Renewal call with the board")
+    expect(retry).to_be_visible(timeout=MOST_OF_A_SESSION)
+    anna.look("problem")
+    retry.click()
+    assert anna.counts() == {"Here": (0, 0, 0), "In Google": (0, 1, 0)}
+    outcomes = anna.page.get_by_role("table", name="Items of this session")
+    expect(outcomes).to_contain_text("Location: Room 9 → Room 12")
+
+    anna.open_activity("Renewal call with the board")
+    anna.change("Location", "Here")
+    google.clock.advance(minutes=1)
+    anna.google.change("Renewal call with the board", "Location", "There")
+    anna.synchronize()
+    anna.open_activity("Renewal call with the board")
+    expect(anna.page.get_by_label("Location")).to_have_value("There")
+    expect(anna.page.get_by_role("heading", name="Changed on both sides")).to_be_visible()
+    anna.look("conflict")
+    anna.page.get_by_role("button", name="Use the other value").click()
+    expect(anna.page.get_by_label("Location")).to_have_value("Here")
+    anna.synchronize()
+    expect(anna.google.event("Renewal call with the board")).to_contain_text("Here")
+
 
 def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive, google: Emulator):
-    anna = ready(arrive("anna", pictures_as="meeting-anna"))
+    anna = arrive("anna", connected=True, pictures_as="meeting-anna")
     anna.google.make_event("Kick-off", start="14:00", end="15:00", guests=("boris@northfold.example", MARIA))
     assert anna.synchronize() == {"Here": (1, 0, 0), "In Google": (0, 0, 0)}
 
@@ -99,7 +126,8 @@ def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive
     assert boris.is_refused(path)
     boris.look("refused")
 
-    ready(boris)
+    boris.connect_google()
+    boris.set_up_synchronization()
     assert boris.synchronize() == {"Here": (1, 0, 0), "In Google": (0, 0, 0)}
     expect(boris.in_calendar("Kick-off")).to_have_count(1)
     boris.look("calendar-after")
@@ -119,10 +147,11 @@ def test_a_meeting_is_one_activity_for_everybody_who_synchronizes(arrive: Arrive
 
 
 def test_deleting_the_account_asks_and_keeps_the_activities(arrive: Arrive, google: Emulator):
-    anna = ready(arrive("anna", pictures_as="delete"))
+    anna = arrive("anna", connected=True, pictures_as="delete")
     anna.google.make_event("Dentist", start="12:00", end="12:30")
     anna.synchronize()
 
+    anna.open_activities()
     anna.open_accounts()
     anna.delete_account()
 
@@ -130,12 +159,14 @@ def test_deleting_the_account_asks_and_keeps_the_activities(arrive: Arrive, goog
     expect(anna.in_calendar("Dentist")).to_have_count(1)
     expect(anna.google.event("Dentist")).to_be_visible()
 
-    ready(anna)
+    anna.connect_google()
+    anna.set_up_synchronization()
     assert anna.synchronize() == NOTHING
 
 
 def test_a_browsers_complaints_are_heard(arrive: Arrive):
-    anna = arrive("anna")
+    anna = arrive("anna", connected=True)
+    anna.open_activities()
     with pytest.raises(Error):
         anna.google.page.goto("http://calendar.example/")
     anna.page.evaluate("console.warn('Something is deprecated.')")
