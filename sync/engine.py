@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.encryption import UnableToDecrypt
 from accounts.models import ExternalAccount
-from sync import items, repeating, sessions, store, telling
+from sync import items, repeating, sessions, store, telling, writing
 from sync.core.eligibility import window_start_for_google
 from sync.core.reasons import _
 from sync.google import errors
@@ -151,7 +151,7 @@ def _observe(run: Run) -> None:
             store.begin_complete_read(run)
             begins_again = True
             continue
-        store.observe_page(run, page)
+        store.observe_page(run, page, take_in=writing.take_in)
         if page.get("items"):
             run.session.events_listed += len(page["items"])
             run.show_progress()

@@ -128,7 +128,17 @@ class Run:
         self.session.requests_made = self.gateway.requests_made
         self.session.save(update_fields=["events_listed", "items_done", "items_total", "requests_made"])
 
-    def note(
+    def note(self, action: str, *, rule: str, reason: str, item: str, **values: Any) -> SyncOutcome:
+        """Write down an `outcome`, and count it. Call it inside the transaction of what it tells about."""
+        return self.keep(self.outcome(action, rule=rule, reason=reason, item=item, **values))
+
+    def keep(self, outcome: SyncOutcome) -> SyncOutcome:
+        """Save an outcome, and count it. Call it inside the transaction of what it tells about."""
+        outcome.save()
+        self.outcomes.append(outcome)
+        return outcome
+
+    def outcome(
         self,
         action: str,
         *,
@@ -140,12 +150,8 @@ class Run:
         activity_id: int | None = None,
         **values: Any,
     ) -> SyncOutcome:
-        """
-        Write down an outcome, and count it. Call it inside the transaction of what it tells about.
-
-        `activity_id` is for an activity that has no link yet.
-        """
-        outcome = SyncOutcome(
+        """Return an outcome of this session, not saved. `activity_id` is for an activity that has no link yet."""
+        return SyncOutcome(
             session=self.session,
             link=link,
             activity_id=link.activity_id if link else activity_id,
@@ -157,14 +163,11 @@ class Run:
             at=timezone.now(),
             **values,
         )
-        outcome.save()
-        self.outcomes.append(outcome)
-        return outcome
 
-    def count(self, verb: str, direction: str) -> None:
-        """Add one to one of the six counts: added, updated, removed; here, in Google."""
+    def count(self, verb: str, direction: str, number: int = 1) -> None:
+        """Add to one of the six counts: added, updated, removed; here, in Google."""
         name = f"{verb}_{'here' if direction == SyncOutcome.Direction.HERE else 'in_google'}"
-        setattr(self.session, name, getattr(self.session, name) + 1)
+        setattr(self.session, name, getattr(self.session, name) + number)
 
 
 def facts_in(link: EventLink) -> EventFacts:

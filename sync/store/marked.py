@@ -12,7 +12,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from activities.models import Activity, Tag
-from sync.models import ActivityMark, EventLink, SyncedCalendar
+from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncSettings
 from sync.run import Run
 
 
@@ -20,7 +20,7 @@ def mark_what_is_due(run: Run) -> bool:
     """
     Mark parked links whose time has come, and everything when a full comparison is due (R18, R19).
 
-    Returns whether it was.
+    What this session itself has decided about, with the settings as they are, is left out. Returns whether it was due.
     """
     calendar = run.calendar
     links = EventLink.objects.filter(calendar=calendar)
@@ -30,17 +30,32 @@ def mark_what_is_due(run: Run) -> bool:
         return False
     with transaction.atomic():
         # Taken off first: a change of the settings in this very moment puts it on again, for the next session.
-        is_wanted = SyncedCalendar.objects.filter(pk=calendar.pk, compare_all=True).update(compare_all=False)
+        is_wanted = SyncedCalendar.objects.filter(pk=calendar.pk, compare_all=True).update(
+            compare_all=_are_other_settings_saved(run)
+        )
         if not (is_wanted or is_due):
             return False
         ignored = Q(state=EventLink.State.SEEN) & (Q(rule="R2") | Q(series__isnull=False))  # They may come in now.
-        links.filter(ignored | Q(activity__isnull=False)).update(is_marked=True, mark=F("mark") + 1)
+        known = links.filter(ignored | Q(activity__isnull=False)).exclude(
+            settled_at__gt=run.session.started_at or run.now
+        )
+        known.update(is_marked=True, mark=F("mark") + 1)
         ids = selectable_activities(run).values_list("pk", flat=True)
         rows = [ActivityMark(calendar=calendar, activity_id=pk) for pk in ids]
         ActivityMark.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
         calendar.compare_all, calendar.compared_at = False, run.now
         calendar.save(update_fields=["compared_at"])
         return True
+
+
+def _are_other_settings_saved(run: Run) -> bool:
+    """Whether the set-up page was saved since this run began, by whose settings it decides to its end."""
+    return not SyncSettings.objects.filter(
+        pk=run.settings.pk,
+        tag=run.settings.tag_id,
+        sync_from=run.settings.sync_from,
+        calendar_id=run.settings.calendar_id,
+    ).exists()
 
 
 def selectable_activities(run: Run) -> Any:

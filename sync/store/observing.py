@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from activities import recurrence
@@ -13,19 +13,21 @@ from sync.store.rows import last_time
 
 LONGEST_ID = 1024  # Characters of an event's id, Google's own limit.
 
+TakeIn = Callable[[Run, list[EventLink]], list[EventLink]]
 UNTOLD = "R14"  # The rule by which an absent event is parked of which Google does not tell.
 
 
-def observe_page(run: Run, page: Mapping[str, Any]) -> int:
+def observe_page(run: Run, page: Mapping[str, Any], *, take_in: TakeIn | None = None) -> int:
     """
     Store one page of `events.list`, and how far the reading has come, in one transaction (R18).
 
-    Returns how many events differ from what was known.
+    `take_in` may make activities of new events at once: it is given their links, not saved, and returns those that have
+    to wait for their turn. Returns how many events differ from what was known.
     """
     calendar = run.calendar
     with run.transaction():
-        changed = _observe_events(run, page.get("items", []))
         calendar.time_zone = str(page.get("timeZone") or calendar.time_zone)[:64]
+        changed = _observe_events(run, page.get("items", []), take_in=take_in)
         calendar.page_token = page.get("nextPageToken", "")
         if not calendar.page_token:
             calendar.sync_token = page.get("nextSyncToken", "")
@@ -52,7 +54,7 @@ def observe_gone(run: Run, link: EventLink) -> None:
     observe_event(run, link, {**link.event, "status": "cancelled", "etag": ""})
 
 
-def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
+def _observe_events(run: Run, items: Iterable[dict[str, Any]], *, take_in: TakeIn | None) -> int:
     events = {item["id"]: mapping.cleaned(item) for item in items if 0 < len(item.get("id", "")) <= LONGEST_ID}
     calendar = run.calendar
     known = {
@@ -76,7 +78,7 @@ def _observe_events(run: Run, items: Iterable[dict[str, Any]]) -> int:
         link.seen_in_read = calendar.complete_read
         if link.etag != event.get("etag"):
             _see(run, link, event)
-    EventLink.objects.bulk_create(made)
+    EventLink.objects.bulk_create(take_in(run, made) if take_in and made else made)
     EventLink.objects.bulk_update(
         changed,
         ["event", "etag", "ical_uid", "guest_addresses", "changed_in_google", "is_marked", "mark", "seen_in_read"],

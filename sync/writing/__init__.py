@@ -1,11 +1,13 @@
 """
 What a session writes into our rows: one transaction each, and nothing that has changed meanwhile is overwritten (R11).
 
-`importing` makes activities of events, `inserting` prepares and adopts events of ours, `settling` keeps what both sides
-have agreed on, `along` lets what was divided off or moved here take part in what Google did. They rest on `content`.
+`importing` makes activities of events, `arriving` of many plain ones at once, `inserting` prepares and adopts events of
+ours, `settling` keeps what both sides have agreed on, `along` lets what was divided off or moved here take part in what
+Google did. They rest on `content`.
 """
 
 from sync.writing.along import take_along, take_along_what_is_made_anew, take_along_what_moves
+from sync.writing.arriving import take_in
 from sync.writing.importing import import_event, join_activity, move_link, release
 from sync.writing.inserting import adopt, intend, intend_answer, next_incarnation, prepare_insert, take_another_id
 from sync.writing.settling import (
@@ -39,6 +41,7 @@ __all__ = [
     "take_along_what_is_made_anew",
     "take_along_what_moves",
     "take_another_id",
+    "take_in",
     "unmark",
     "unmark_activity",
 ]

@@ -106,19 +106,28 @@ def add_participant(
     run: Run, activity: Activity, person: int, facts: EventFacts, profiles: Mapping[str, int], content: Snapshot
 ) -> None:
     """R7, R8: named from the start, shown to them only after their own synchronization."""
+    added = new_participant(run, activity, person, facts, profiles, content)
+    names = ("response", "displayed", "address", "reminder_minutes")
+    Participant.objects.get_or_create(
+        activity=activity, profile_id=person, defaults={name: getattr(added, name) for name in names}
+    )
+
+
+def new_participant(
+    run: Run, activity: Activity, person: int, facts: EventFacts, profiles: Mapping[str, int], content: Snapshot
+) -> Participant:
+    """Return somebody as a participant of what comes in, not saved (R7, R8)."""
     guest = next((guest for guest in facts.guests if profiles.get(guest.address) == person), None)
     is_google_organizer = profiles.get(facts.organizer) == person
     address = guest.address if guest else (facts.organizer if is_google_organizer else "")
     default = Participant.Response.ACCEPTED if is_google_organizer else Participant.Response.NEEDS_ACTION
-    Participant.objects.get_or_create(
+    return Participant(
         activity=activity,
         profile_id=person,
-        defaults={
-            "response": guest.response if guest else default,
-            "displayed": person == run.me.pk,
-            "address": address,
-            "reminder_minutes": content.reminder if person == run.me.pk else None,
-        },
+        response=guest.response if guest else default,
+        displayed=person == run.me.pk,
+        address=address,
+        reminder_minutes=content.reminder if person == run.me.pk else None,
     )
 
 
@@ -253,17 +262,25 @@ def claim_meeting(facts: EventFacts, activity: Activity, *, may_fail: bool = Fal
 
 
 def journal_unknown_zone(run: Run, link: EventLink, subject: str) -> None:
-    if name := mapping.unknown_zone(link.event):
-        run.note(
-            SyncOutcome.Action.REPLACED,
-            rule="R16",
-            reason=_("The time zone “%(zone)s” is unknown; the offset was used.") % {"zone": name},
-            item=subject,
-            link=link,
-            field="when",
-            google=name,
-            is_resolved=True,
-        )
+    if outcome := unknown_zone(run, link, subject):
+        run.keep(outcome)
+
+
+def unknown_zone(run: Run, link: EventLink, subject: str) -> SyncOutcome | None:
+    """Return the entry for the journal, not saved, that an event's time zone is unknown; None if it is known (R16)."""
+    name = mapping.unknown_zone(link.event)
+    if not name:
+        return None
+    return run.outcome(
+        SyncOutcome.Action.REPLACED,
+        rule="R16",
+        reason=_("The time zone “%(zone)s” is unknown; the offset was used.") % {"zone": name},
+        item=subject,
+        link=link,
+        field="when",
+        google=name,
+        is_resolved=True,
+    )
 
 
 def patched(snapshot: Snapshot, patch: Mapping[str, Any]) -> Snapshot:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -57,18 +59,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
     with run.transaction():
         current, start, later = locked(link), splitting.Begin(), list[splitting.Part]()
         former = splitting.former_of(run, link)
-        activity = Activity(
-            kind=Activity.Kind.TASK,
-            category=Activity.Category.MEETING if facts.guests else Activity.Category.TO_DO,
-            show_in_calendar=True,
-            made_in_google=True,
-            reporter=run.me,
-            owner_id=organizer,
-            organizer_id=organizer,
-            time_zone=run.default_zone,
-        )
-        put_content(activity, {name: getattr(content, name) for name in snapshots.FIELDS})
-        put_facts(activity, link, facts, profiles)
+        activity = new_activity(run, link, facts, content, organizer=organizer, profiles=profiles)
         people = content.people
         if former:
             start = splitting.begin(former, content, is_organizer=organizer == run.me.pk)
@@ -109,7 +100,7 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
             mark=link.mark,
         )  # fmt: skip
         run.count("added", SyncOutcome.Direction.HERE)
-        rule, words = ("R15", PART_OF_GOOGLES) if former else ("R3", _import_words(activity, facts, run))
+        rule, words = ("R15", PART_OF_GOOGLES) if former else ("R3", import_words(activity, facts, run))
         run.note(SyncOutcome.Action.ADDED, rule=rule, reason=words, item=activity.subject, link=current)
         journal_unknown_zone(run, current, activity.subject)
         if former:
@@ -118,6 +109,25 @@ def import_event(run: Run, link: EventLink, *, placed: Placed) -> bool:
             splitting.journal_time(run, former, current, content, start)
             EventLink.objects.filter(pk=current.pk).update(is_marked=True)  # Something may be on its way still.
     return former is None
+
+
+def new_activity(
+    run: Run, link: EventLink, facts: EventFacts, content: Snapshot, *, organizer: int, profiles: Mapping[str, int]
+) -> Activity:
+    """Return what an event becomes, not saved (R3)."""
+    activity = Activity(
+        kind=Activity.Kind.TASK,
+        category=Activity.Category.MEETING if facts.guests else Activity.Category.TO_DO,
+        show_in_calendar=True,
+        made_in_google=True,
+        reporter=run.me,
+        owner_id=organizer,
+        organizer_id=organizer,
+        time_zone=run.default_zone,
+    )
+    put_content(activity, {name: getattr(content, name) for name in snapshots.FIELDS})
+    put_facts(activity, link, facts, profiles)
+    return activity
 
 
 def _carry_on(run: Run, former: splitting.Former, activity_id: int, google: Snapshot, *, whole: Activity) -> None:
@@ -243,7 +253,8 @@ def _own_copy(base: Snapshot, now: Snapshot) -> Snapshot:
     return Snapshot(**{name: getattr(now if name in own else base, name) for name in snapshots.FIELDS})
 
 
-def _import_words(activity: Activity, facts: EventFacts, run: Run) -> str:
+def import_words(activity: Activity, facts: EventFacts, run: Run) -> str:
+    """Return what a session says about an event that came in (R3)."""
     if activity.is_series and facts.guests:
         words = _("New in Google. It becomes a task of category Meeting that repeats, with the tag “%(tag)s”.")
     elif activity.is_series:

@@ -21,7 +21,7 @@ from sync.core.decide import (
     agreed_after,
     agreed_presence_after,
 )
-from sync.core.mapping import EventFacts
+from sync.core.mapping import EventFacts, Guest
 from sync.core.people import Organized
 from sync.core.snapshot import PER_COPY_FIELDS, Snapshot
 from sync.models import ActivityMark, EventLink
@@ -264,11 +264,32 @@ def settle(
     declined_from: str = "",
 ) -> None:
     """Let a link, locked, have these bases. `now_here` is what the activity holds: where it differs, it was edited."""
-    facts = facts_in(link)
-    guests = guests_of(link.activity_id, facts, profiles)
+    guests = guests_of(link.activity_id, facts_in(link), profiles)
+    agree(
+        link, guests, here=here, google=google, now_here=now_here, presence=presence, state=state, reason=reason,
+        mark=mark, keeps_base=keeps_base, declined_from=declined_from,
+    )  # fmt: skip
+    link.save()
+
+
+def agree(
+    link: EventLink,
+    guests: Mapping[int, Guest],
+    *,
+    here: Snapshot | None,
+    google: Snapshot | None,
+    now_here: Snapshot | None,
+    presence: Presence,
+    state: str = EventLink.State.LINKED,
+    reason: tuple[str, str] = ("", ""),
+    mark: int | None = None,
+    keeps_base: bool = False,
+    declined_from: str = "",
+) -> None:
+    """Do what `settle` does, but for saving. `guests` says which guest of the event each user is."""
     answers = {str(person): guest.response for person, guest in guests.items()}
-    if facts.is_cancelled:  # Nobody's answer counts for anything now; what was agreed on does, should it return.
-        answers = (link.base_google or {}).get("answers", answers)
+    if link.event.get("status") == "cancelled":  # Nobody's answer counts for anything now; what was agreed on does,
+        answers = (link.base_google or {}).get("answers", answers)  # should it return.
     seen = mark if mark is not None else link.mark
     link.is_marked = link.is_marked and link.mark != seen
     link.state, link.rule, link.reason = state, reason[0], reason[1][:500]
@@ -285,7 +306,6 @@ def settle(
         link.base_here = {**(link.base_here or {}), "declined_from": declined_from}
     link.send_updates, link.mail_about, link.is_back_fill = "", None, False
     link.attempts, link.retry_at = 0, None
-    link.save()
 
 
 def _check_unchanged(pair: Pair, activity: Activity, to_here: Mapping[str, Any], *, touches_status: bool) -> None:
