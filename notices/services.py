@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -98,7 +97,6 @@ def latest_of_sessions(account: ExternalAccount) -> Notice | None:
     return _of_sessions(account).order_by("-reference").first()
 
 
-@transaction.atomic
 def tell_of_session(
     *, account: ExternalAccount, session_id: int, at: datetime, shown_from: datetime, like: Notice | None = None
 ) -> None:
@@ -107,11 +105,13 @@ def tell_of_session(
 
     `like`: it says what this notice said already, and is as seen and dismissed as that one is.
     """
-    _of_sessions(account).filter(dismissed_at=None).update(dismissed_at=at)
-    values = {"profile_id": account.profile_id, "at": at, "shown_from": shown_from}
+    values = {"reference": session_id, "at": at, "shown_from": shown_from, "seen_at": None, "dismissed_at": None}
     if like:
         values |= {"seen_at": like.seen_at, "dismissed_at": like.dismissed_at}
-    Notice.objects.update_or_create(kind=Notice.Kind.SESSION, account=account, reference=session_id, defaults=values)
+    last = _of_sessions(account).order_by("-reference").values("pk")[:1]
+    if not _of_sessions(account).filter(pk__in=last).update(**values):
+        values |= {"profile_id": account.profile_id, "kind": Notice.Kind.SESSION, "account": account}
+        Notice.objects.create(**values)
 
 
 def take_back_sessions(account: ExternalAccount) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
+from django.db.models import Case, DateTimeField, F, Q, Value, When
 from django.utils import timezone
 
 from accounts.encryption import UnableToDecrypt
@@ -20,12 +23,15 @@ from sync.items.outcomes import park
 from sync.models import SyncedCalendar, SyncSession, SyncSettings
 from sync.run import LeaseLost, NotSetUp, Run
 
+JITTER = 0.1  # Of a period.
+
 logger = logging.getLogger(__name__)
 
 
 def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGateway | None = None) -> bool:
     """
-    Bring a calendar and its owner's activities together once. The caller holds the calendar's lease by `key`.
+    Bring a calendar and its owner's activities together once. The caller holds the calendar's lease by `key`, and gives
+    the session as `sessions.load` has read it since.
 
     What was done stays done when Google stops answering (R20). The session then is postponed: it waits in its row, and
     the next pass goes on. Otherwise it is finished, whatever happens. In the same moment the lease ends.
@@ -40,11 +46,12 @@ def run(*, session: SyncSession, key: str, now: datetime, gateway: CalendarGatew
     current: Run | None = None
     unavailable: errors.GoogleUnavailable | None = None
     try:
-        current = begin(calendar=calendar, session=session, key=key, now=now, gateway=gateway)
+        settings = getattr(calendar.account.profile, "sync_settings", None)
+        current = begin(calendar=calendar, session=session, settings=settings, key=key, now=now, gateway=gateway)
         _go_on(current)
-        _observe(current)
+        is_anything = _observe(current)
         listed = True
-        status = items.bring_all_together(current)
+        status = items.bring_all_together(current) if is_anything else items.status_of(current)
         unavailable = current.unavailable
     except errors.AccessRevoked as error:
         calendar.account.needs_reconnecting(reason=str(error))
@@ -99,19 +106,19 @@ def begin(
     *,
     calendar: SyncedCalendar,
     session: SyncSession,
+    settings: SyncSettings | None,
     key: str,
     now: datetime,
     gateway: CalendarGateway | None,
     patience: float = 0.0,
 ) -> Run:
     """
-    Return a run that can start. `patience` is that of its gateway, in seconds.
+    Return a run that can start. `patience` is that of its gateway, in seconds; `settings` are its person's.
 
     :raises NotSetUp: if the account cannot be synchronized as things are.
     :raises AccessRevoked: if its tokens are gone or cannot be read.
     """
     account = calendar.account
-    settings = SyncSettings.objects.select_related("tag").filter(profile=account.profile).first()
     if settings is None:
         raise NotSetUp(_("Synchronization is not set up yet. Open the set-up page and save it."))
     if account.status != ExternalAccount.Status.CONNECTED:
@@ -125,6 +132,11 @@ def begin(
     return Run(calendar=calendar, settings=settings, session=session, gateway=gateway, key=key, now=now)
 
 
+def settings_of(calendar: SyncedCalendar) -> SyncSettings | None:
+    """Return what a calendar's person has saved on the set-up page, None if they have not yet."""
+    return SyncSettings.objects.select_related("tag").filter(profile=calendar.account.profile_id).first()
+
+
 def _gateway_of(account: ExternalAccount, *, calendar_id: str, patience: float) -> CalendarGateway:
     try:
         return CalendarGateway(account=account, calendar_id=calendar_id, patience=patience)
@@ -134,8 +146,12 @@ def _gateway_of(account: ExternalAccount, *, calendar_id: str, patience: float) 
         ) from error
 
 
-def _observe(run: Run) -> None:
-    """Read what Google has to say, page by page, each stored with how far the reading has come (R18)."""
+def _observe(run: Run) -> bool:
+    """
+    Read what Google has to say, page by page, each stored with how far the reading has come (R18).
+
+    Returns whether there is anything to look at.
+    """
     store.begin_reading(run)
     begins_again = False
     while True:
@@ -152,17 +168,21 @@ def _observe(run: Run) -> None:
             begins_again = True
             continue
         store.observe_page(run, page, take_in=writing.take_in)
+        writing.look_back(run)
         if page.get("items"):
             run.session.events_listed += len(page["items"])
             run.show_progress()
         if not run.calendar.page_token:
             break
+    if not (run.calendar.is_reading_completely or store.has_anything_to_look_at(run)):
+        return False
     is_due = store.mark_what_is_due(run)
     _look_for_absent(run)
     if run.calendar.is_reading_completely:
         store.end_reading(run)
     if is_due:
         repeating.mark_all_that_deviates(run)
+    return True
 
 
 def reading(run: Run) -> Reading:
@@ -231,13 +251,25 @@ def _finish(session: SyncSession, status: str, *, key: str) -> None:
         session.error, session.rule = sessions.STOPPED, "R18"
     with transaction.atomic():
         session.save()
-        settings = SyncSettings.objects.filter(profile=calendar.account.profile_id).first()
-        is_automatic = settings is not None and settings.automatic
-        calendar.due_at = now + timedelta(minutes=settings.period_minutes) if is_automatic and settings else None
         if status != SyncSession.Status.FAILED:
             calendar.synchronized_at = now
         # Not if somebody else has taken the calendar over: its times are theirs then.
         SyncedCalendar.objects.release(
-            calendar_id=calendar.pk, key=key, due_at=calendar.due_at, synchronized_at=calendar.synchronized_at
+            calendar_id=calendar.pk, key=key, due_at=_next_due(calendar, now), synchronized_at=calendar.synchronized_at
         )
         telling.of_finished(session, now=now)
+
+
+def _next_due(calendar: SyncedCalendar, now: datetime) -> Any:
+    """
+    Return when the next automatic session is due: a period from now, or a little earlier.
+
+    A little, so that what began in one minute does not stay together. What the set-up page has said since this session
+    began holds.
+    """
+    settings = getattr(calendar.account.profile, "sync_settings", None)
+    due = None
+    if settings and settings.automatic:
+        due = now + timedelta(minutes=settings.period_minutes * (1 - JITTER * random.random()))  # noqa: S311 - no secret
+    as_begun = Q(due_at=calendar.due_at) if calendar.due_at else Q(due_at=None)
+    return Case(When(as_begun, then=Value(due, DateTimeField())), default=F("due_at"))

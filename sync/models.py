@@ -74,13 +74,22 @@ class SyncedCalendarQuerySet(models.QuerySet["SyncedCalendar"]):
 
         One conditional UPDATE: the row count tells who won. A run that died loses its claim after LEASE.
         """
+        return self.filter(pk=calendar_id)._claim(now)
+
+    def claim_for(self, *, session_id: int, now: datetime) -> str | None:
+        """Do the same for a session that waits to be run; None also if it does not."""
+        waiting = SyncSession.objects.filter(pk=session_id, status=SyncSession.Status.QUEUED)
+        return self.filter(pk__in=waiting.values("calendar"))._claim(now)
+
+    def _claim(self, now: datetime) -> str | None:
         key = uuid.uuid4().hex
-        free = self.filter(pk=calendar_id).filter(Q(lease_until=None) | Q(lease_until__lte=now))
+        # Of the row itself, in no subquery: who waits for another claim to be written must look at it again.
+        free = self.filter(Q(lease_until=None) | Q(lease_until__lte=now))
         return key if free.update(lease_by=key, lease_until=now + LEASE) else None
 
-    def hold(self, *, calendar_id: int, key: str, now: datetime) -> bool:
-        """Prolong a claim; False if it was lost to somebody else meanwhile."""
-        return bool(self.filter(pk=calendar_id, lease_by=key).update(lease_until=now + LEASE))
+    def hold(self, *, calendar_id: int, key: str, now: datetime, **values: Any) -> bool:
+        """Prolong a claim, and write what else is known; False if it was lost to somebody else meanwhile."""
+        return bool(self.filter(pk=calendar_id, lease_by=key).update(lease_until=now + LEASE, **values))
 
     def release(self, *, calendar_id: int, key: str, **values: Any) -> None:
         """End a claim, and write what else is known at its end, unless it was lost meanwhile."""

@@ -86,7 +86,15 @@ def preview(*, calendar: SyncedCalendar, now: datetime, gateway: CalendarGateway
     :raises NotSetUp: if no session could run.
     """
     session = SyncSession(calendar=calendar, queued_at=now, started_at=now)
-    run = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=gateway, patience=SHORT_PATIENCE)
+    run = engine.begin(
+        calendar=calendar,
+        session=session,
+        settings=engine.settings_of(calendar),
+        key="",
+        now=now,
+        gateway=gateway,
+        patience=SHORT_PATIENCE,
+    )
     return _Planner(run.gateway, settings=run.settings, calendar_id=calendar.pk, now=now).preview()
 
 
@@ -102,7 +110,9 @@ def foresee(
     """
     session = SyncSession(calendar=calendar, queued_at=now, started_at=now)
     silent = PretendGoogle(calendar, read={}, now=now)
-    run = engine.begin(calendar=calendar, session=session, key="", now=now, gateway=silent)
+    run = engine.begin(
+        calendar=calendar, session=session, settings=engine.settings_of(calendar), key="", now=now, gateway=silent
+    )
     planner = _Planner(silent, settings=run.settings, calendar_id=calendar.pk, now=now)
     item = _item_of(link) if link else _Item(activity_id=activity_id)
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.db.models.signals import post_save
 from django.dispatch import receiver
@@ -38,6 +39,8 @@ def mark_for_everybody_concerned(*, activity: Activity, people: set[int], **_: A
 @receiver(emails_changed)
 def mark_events_with_these_guests(*, addresses: set[str], **_: Any) -> None:
     marks.mark_guests(addresses=addresses)
+    # Events that come in at this very moment are seen now, or their session sees these addresses (`writing.look_back`).
+    transaction.on_commit(lambda: marks.mark_guests(addresses=addresses))
 
 
 @receiver(post_save, sender=ExternalAccount)

@@ -78,7 +78,9 @@ def _run(calendar: SyncedCalendar | None, *, now: datetime) -> Run | None:
         return None
     session, silent = SyncSession(calendar=calendar, queued_at=now), PretendGoogle(calendar, read={}, now=now)
     try:
-        return engine.begin(calendar=calendar, session=session, key="", now=now, gateway=silent)
+        return engine.begin(
+            calendar=calendar, session=session, settings=engine.settings_of(calendar), key="", now=now, gateway=silent
+        )
     except NotSetUp:
         return None
 

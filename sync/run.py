@@ -55,6 +55,7 @@ class Run:
     deferred: list[int] = field(default_factory=list)  # Links whose removal waits for the guard (R14).
     overtaken: set[int] = field(default_factory=set)  # Links to exceptions whose series was written since (R15).
     ids_tried: Counter[int] = field(default_factory=Counter)  # By link: ids that Google called taken (R13).
+    looked_up: dict[str, int | None] = field(default_factory=dict)  # Who is behind the guests of what came in (R7).
     unavailable: GoogleUnavailable | None = None  # Why some items have to wait (R20).
     _tag: Tag | None = None
 
@@ -112,15 +113,16 @@ class Run:
             self._tag = None  # It may have been made in what is undone.
             raise
 
-    def hold(self) -> None:
+    def hold(self, **values: Any) -> None:
         """
-        Show a sign of life.
+        Show a sign of life, and write these columns of the calendar in the same statement.
 
         :raises LeaseLost: if somebody else has the calendar now.
         """
-        if not self.key:
-            return
-        if not SyncedCalendar.objects.hold(calendar_id=self.calendar.pk, key=self.key, now=timezone.now()):
+        if not self.key:  # A preview.
+            if values:
+                SyncedCalendar.objects.filter(pk=self.calendar.pk).update(**values)
+        elif not SyncedCalendar.objects.hold(calendar_id=self.calendar.pk, key=self.key, now=timezone.now(), **values):
             raise LeaseLost
 
     def show_progress(self) -> None:

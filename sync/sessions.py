@@ -50,6 +50,12 @@ def open_session(*, calendar: SyncedCalendar, trigger: str, now: datetime) -> tu
         return calendar.sessions.get(status__in=SyncSession.UNFINISHED), False
 
 
+def load(session: SyncSession) -> None:
+    """Read a session anew, with all that a run begins with: calendar, account, person, and their settings."""
+    everything = SyncSession.objects.select_related("calendar__account__profile__sync_settings__tag")
+    session.refresh_from_db(from_queryset=everything)
+
+
 def wake_worker(session: SyncSession) -> None:
     """
     Tell a worker that a session waits, one that is postponed when it may go on.

@@ -20,9 +20,7 @@ sleep = time.sleep  # For tests, which do not wait.
 @shared_task(acks_late=True)  # A lost message is harmless: the dispatcher finds what waits in the rows.
 def run_session(*, session_id: int, **_: Any) -> None:
     """Run a session that waits, unless somebody else has taken it. While it is postponed, nobody waits for it (R20)."""
-    session = SyncSession.objects.filter(pk=session_id).first()
-    if session is None or session.status != SyncSession.Status.QUEUED:
-        return
+    session = SyncSession(pk=session_id)
     if _run_a_pass(session, now=timezone.now()) and session.is_postponed:
         sessions.wake_worker(session)
 
@@ -39,21 +37,21 @@ def run_here(session: SyncSession) -> bool:
             sleep(pause)
             now = max(timezone.now(), now + timedelta(seconds=pause))
         if not _run_a_pass(session, now=now):
-            return False
+            session.refresh_from_db()
+            return session.is_finished
         if not session.is_postponed:
             return True
         now = timezone.now()
 
 
 def _run_a_pass(session: SyncSession, *, now: datetime) -> bool:
-    """Go on with a session unless it is still to wait; False if somebody else runs the calendar (R18)."""
-    key = SyncedCalendar.objects.claim(calendar_id=session.calendar_id, now=now)
+    """Go on with a session unless it is still to wait; False if it waits no more, or somebody else runs it (R18)."""
+    key = SyncedCalendar.objects.claim_for(session_id=session.pk, now=now)
     if key is None:
         return False
+    sessions.load(session)  # Once it is claimed: a pass elsewhere may just have ended.
     is_released = False
     try:
-        # Also the calendar, which may have been written by a pass elsewhere.
-        session.refresh_from_db(from_queryset=SyncSession.objects.select_related("calendar__account__profile"))
         if session.status == SyncSession.Status.QUEUED and not session.seconds_to_wait(now):
             is_released = engine.run(session=session, key=key, now=now)
     finally:

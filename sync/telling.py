@@ -23,8 +23,10 @@ def of_finished(session: SyncSession, *, now: datetime) -> None:
     went well takes back that one before it failed or had to ask.
     """
     account = session.calendar.account
-    before = services.latest_of_sessions(account)
-    if account.status != ExternalAccount.Status.CONNECTED:
+    is_manual = session.trigger == SyncSession.Trigger.MANUAL
+    is_connected = account.status == ExternalAccount.Status.CONNECTED
+    before = None if is_manual and is_connected else services.latest_of_sessions(account)
+    if not is_connected:
         if before:
             services.take_back_sessions(account)  # That it needs reconnecting says all there is to say.
         return
@@ -32,7 +34,6 @@ def of_finished(session: SyncSession, *, now: datetime) -> None:
         if before and _is_over(before):
             services.take_back_sessions(account)
         return
-    is_manual = session.trigger == SyncSession.Trigger.MANUAL
     services.tell_of_session(
         account=account,
         session_id=session.pk,

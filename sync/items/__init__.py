@@ -5,9 +5,10 @@ One item, a conversation: what was decided about a link or an activity is done i
 what was decided about a pair, `outcomes` tells about it.
 """
 
-from sync.items.rounds import bring_all_together, look_at
+from sync.items.rounds import bring_all_together, look_at, status_of
 
 __all__ = [
     "bring_all_together",
     "look_at",
+    "status_of",
 ]

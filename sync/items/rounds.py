@@ -39,7 +39,7 @@ def bring_all_together(run: Run) -> str:
         if not _bring_marked_together(run, looked_at) or run.unavailable:  # What is left, the next pass looks at (R20).
             break
     if run.unavailable:  # Not everything was looked at, so nobody knows how much would be removed (R14).
-        return _status(run)
+        return status_of(run)
     if run.deferred and _is_stopped_by_guard(run):
         run.session.stopped_before = run.deferred
         words = _("This session would remove %(count)d items. It stopped before them.")
@@ -48,10 +48,11 @@ def bring_all_together(run: Run) -> str:
         return SyncSession.Status.NEEDS_CONFIRMATION
     run.removals_allowed = True
     lanes.carry_out(run, [_item_of_link(run, link) for link in store.links_to_look_at(run, run.deferred)])
-    return _status(run)
+    return status_of(run)
 
 
-def _status(run: Run) -> str:
+def status_of(run: Run) -> str:
+    """Return the status of a session that nothing has stopped."""
     has_problems = any(outcome.is_problem for outcome in run.outcomes)
     return SyncSession.Status.WITH_PROBLEMS if has_problems else SyncSession.Status.SUCCEEDED
 

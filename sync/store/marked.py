@@ -8,12 +8,31 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from activities.models import Activity, Tag
 from sync.models import ActivityMark, EventLink, SyncedCalendar, SyncSettings
 from sync.run import Run
+
+
+def has_anything_to_look_at(run: Run) -> bool:
+    """Whether anything is marked, or due for another look, or everything is (R18, R19). One statement."""
+    if run.calendar.compare_all or run.calendar.confirmed_removals or _is_comparison_due(run):
+        return True
+    links = EventLink.objects.filter(calendar=run.calendar)
+    waiting = links.filter(is_marked=True) | links.filter(retry_at__lte=run.now)
+    calendar = SyncedCalendar.objects.filter(pk=run.calendar.pk)
+    return calendar.filter(Exists(waiting) | Exists(_due_activities(run))).exists()
+
+
+def _is_comparison_due(run: Run) -> bool:
+    compared_at = run.calendar.compared_at
+    return compared_at is None or compared_at <= run.now - timedelta(days=1)
+
+
+def _due_activities(run: Run) -> QuerySet[ActivityMark]:
+    return run.calendar.activity_marks.filter(Q(retry_at=None) | Q(retry_at__lte=run.now))
 
 
 def mark_what_is_due(run: Run) -> bool:
@@ -25,7 +44,7 @@ def mark_what_is_due(run: Run) -> bool:
     calendar = run.calendar
     links = EventLink.objects.filter(calendar=calendar)
     links.filter(retry_at__lte=run.now).update(is_marked=True, mark=F("mark") + 1, retry_at=None)
-    is_due = calendar.compared_at is None or calendar.compared_at <= run.now - timedelta(days=1)
+    is_due = _is_comparison_due(run)
     if not (is_due or calendar.compare_all):  # What is wanted since this run took the calendar, the next one does.
         return False
     with transaction.atomic():
@@ -125,8 +144,7 @@ def _in_lane(row: Mapping[str, Any], series: Mapping[str, int]) -> Marked:
 
 def marked_activities(run: Run) -> list[MarkedActivity]:
     """Return the activities to look at, in the order in which they have to be."""
-    due = run.calendar.activity_marks.filter(Q(retry_at=None) | Q(retry_at__lte=run.now))
-    return in_lanes(run, due.select_related("activity").order_by("id"))
+    return in_lanes(run, _due_activities(run).select_related("activity").order_by("id"))
 
 
 def in_lanes(run: Run, marks: Iterable[ActivityMark]) -> list[MarkedActivity]:

@@ -25,13 +25,19 @@ def observe_page(run: Run, page: Mapping[str, Any], *, take_in: TakeIn | None = 
     to wait for their turn. Returns how many events differ from what was known.
     """
     calendar = run.calendar
-    with run.transaction():
-        calendar.time_zone = str(page.get("timeZone") or calendar.time_zone)[:64]
-        changed = _observe_events(run, page.get("items", []), take_in=take_in)
-        calendar.page_token = page.get("nextPageToken", "")
-        if not calendar.page_token:
-            calendar.sync_token = page.get("nextSyncToken", "")
-        calendar.save(update_fields=["time_zone", "page_token", "sync_token"])
+    calendar.time_zone = str(page.get("timeZone") or calendar.time_zone)[:64]
+    reached = {"time_zone": calendar.time_zone, "page_token": page.get("nextPageToken", "")}
+    if not reached["page_token"]:
+        reached["sync_token"] = page.get("nextSyncToken", "")
+    if items := page.get("items"):
+        with run.transaction():
+            changed = _observe_events(run, items, take_in=take_in)
+            run.hold(**reached)
+    else:  # Nothing but how far the reading has come.
+        changed = 0
+        run.hold(**reached)
+    for name, value in reached.items():
+        setattr(calendar, name, value)
     return changed
 
 

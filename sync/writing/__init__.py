@@ -7,7 +7,7 @@ Google did. They rest on `content`.
 """
 
 from sync.writing.along import take_along, take_along_what_is_made_anew, take_along_what_moves
-from sync.writing.arriving import take_in
+from sync.writing.arriving import look_back, take_in
 from sync.writing.importing import import_event, join_activity, move_link, release
 from sync.writing.inserting import adopt, intend, intend_answer, next_incarnation, prepare_insert, take_another_id
 from sync.writing.settling import (
@@ -29,6 +29,7 @@ __all__ = [
     "intend",
     "intend_answer",
     "join_activity",
+    "look_back",
     "meet",
     "move_link",
     "next_incarnation",

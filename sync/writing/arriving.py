@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import profiles_by_email
 from activities.models import Activity, FieldChange, Participant
-from sync import store
+from sync import marks, store
 from sync.core import mapping
 from sync.core.decide import Presence
 from sync.core.eligibility import why_not_imported
@@ -69,6 +69,18 @@ def take_in(run: Run, links: list[EventLink]) -> list[EventLink]:
     return [link for link in links if link.event_id not in came_in]
 
 
+def look_back(run: Run) -> None:
+    """
+    Look whether the guests of what came in are still the same users; call it once that is committed (R7).
+
+    Who was given an address, or lost it, meanwhile could not mark events that nobody else had seen yet.
+    """
+    found, run.looked_up = run.looked_up, {}
+    now = profiles_by_email(found) if found else {}
+    if other := {address for address, profile in found.items() if now.get(address) != profile}:
+        marks.mark_guests(addresses=other)
+
+
 def _is_plain(facts: EventFacts) -> bool:
     """Whether an event is one time by itself, and says of nothing here that it belongs to it (R9, R15)."""
     is_single = not (facts.is_series or facts.series_event_id or facts.original_start)
@@ -79,7 +91,9 @@ def _is_plain(facts: EventFacts) -> bool:
 def _arrivals(run: Run, plain: list[tuple[EventLink, EventFacts]]) -> Iterable[_Arrival]:
     keys = {facts.event_id: meeting_key(facts) for _link, facts in plain}
     taken = _ids_known_elsewhere(facts for _link, facts in plain) | _keys_in_use(keys.values())
-    directory = profiles_by_email({address for _link, facts in plain for address in facts.addresses})
+    addresses = {address for _link, facts in plain for address in facts.addresses}
+    directory = profiles_by_email(addresses)
+    run.looked_up |= {address: directory.get(address) for address in addresses}
     for link, facts in plain:
         key = keys[facts.event_id]
         if taken & {facts.event_id, facts.ical_uid, key}:

@@ -19,7 +19,7 @@ from activities.models import Activity
 from sync import marks, preview, writing
 from sync.models import ActivityMark, SyncedCalendar
 from sync.store import observing
-from sync.writing import content, importing, settling
+from sync.writing import arriving, content, settling
 from tests.factories import make_user
 from tests.google import connect, synchronize, timed
 from tests.sync.helpers import tagged
@@ -146,11 +146,11 @@ def test_a_preview_and_a_session_do_not_wait_for_each_other(google, anna, annas,
     meeting = Meeting()
     really = observing._observe_events
 
-    def observe(run: Any, items: Any) -> int:
+    def observe(run: Any, items: Any, **options: Any) -> int:
         if is_in("session"):
             meeting.wait()
-            return really(run, items)
-        changed = really(run, items)
+            return really(run, items, **options)
+        changed = really(run, items, **options)
         meeting.wait()
         time.sleep(LATER)
         return changed
@@ -190,24 +190,27 @@ def test_a_mark_is_not_taken_off_by_a_session_that_did_not_see_the_change(google
 
 
 @pytest.mark.rule("R7", "R18")
-def test_an_address_given_while_its_event_is_imported_is_not_overlooked(google, anna, annas, boris, monkeypatch):
+@pytest.mark.parametrize("where", [arriving, content], ids=["with others", "alone"])
+def test_an_address_given_while_its_event_is_imported_is_not_overlooked(google, anna, annas, boris, monkeypatch, where):
     google.add_account("boris.second@northfold.example")
     guests = [{"email": "anna@northfold.example"}, {"email": "boris.second@northfold.example"}]
     google.person("anna@northfold.example").create_event({"summary": "Talk", **TEN, "attendees": guests})
-    really, threads = content.add_participant, []
+    really, threads = content.new_participant, []
 
     def give_boris_the_address() -> None:
         people.add_option(profile=boris, kind="email", value="boris.second@northfold.example")
         connections.close_all()
 
-    def add(*args: Any) -> None:  # Who the guests are has been looked up by now.
+    def add(*args: Any) -> Any:  # Who the guests are has been looked up by now.
         if not threads:
             threads.append(threading.Thread(target=give_boris_the_address))
             threads[0].start()
             threads[0].join(LATER)
-        really(*args)
+        return really(*args)
 
-    monkeypatch.setattr(importing, "add_participant", add)
+    monkeypatch.setattr(where, "new_participant", add)
+    if where is content:  # As one that waits for its turn.
+        monkeypatch.setattr(writing, "take_in", lambda _run, links: links)
     synchronize(annas)
     threads[0].join(30)
 

@@ -6,10 +6,13 @@ import math
 from urllib.parse import parse_qs
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from activities import services
 from activities.models import Activity
+from sync import sessions, tasks
 from sync.google.gateway import CalendarGateway
 from sync.models import EventLink
 from tests.factories import make_activity
@@ -128,3 +131,21 @@ def test_an_event_that_always_fails_does_not_stop_the_others(google, anna, annas
     synchronize(annas)
     assert {event.get("location") for event in google.person(ANNA).events()} == {"Malmö"}
     assert_quiet(google, annas)
+
+
+@pytest.mark.rule("R18")
+@pytest.mark.parametrize("trigger", ["automatic", "manual"])
+def test_a_quiet_session_takes_eight_statements_however_much_is_linked(google, anna, annas, trigger):
+    google.fill(ANNA, ({"summary": f"Visit {number}", **TEN} for number in range(MANY)))
+    synchronize(annas)
+    synchronize(annas)
+    session, _is_new = sessions.open_session(calendar=annas, trigger=trigger, now=timezone.now())
+    google.requests.clear()
+
+    with CaptureQueriesContext(connection) as captured:
+        tasks.run_session(session_id=session.pk)
+
+    session.refresh_from_db()
+    assert (session.status, session.requests_made, counts(session)) == ("succeeded", 1, {})
+    statements = [query["sql"] for query in captured if query["sql"] not in ("BEGIN", "COMMIT")]
+    assert len(statements) <= 8, "\n".join(statements)
