@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
+from django.db.models import Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -92,9 +94,14 @@ def follow_accounts(*, now: datetime, account: ExternalAccount | None = None) ->
 # --- Sessions --------------------------------------------------------------------------------------------------------
 
 
-def latest_of_sessions(account: ExternalAccount) -> Notice | None:
-    """Return the notice of the last session that was told of, dismissed or not."""
-    return _of_sessions(account).order_by("-reference").first()
+def latest_of_sessions(account: ExternalAccount, *, status: Subquery[Any] | None = None) -> Notice | None:
+    """
+    Return the notice of the last session that was told of, dismissed or not.
+
+    `status` finds that of a session by the notice's reference; the notice has it as `session_status` then.
+    """
+    told = _of_sessions(account).order_by("-reference")
+    return (told.annotate(session_status=status) if status else told).first()
 
 
 def tell_of_session(

@@ -234,6 +234,7 @@ class EventLink(models.Model):
             ),
         ]
         indexes = [
+            models.Index(fields=["event_id"], name="sync_links_of_an_event"),  # In whoever's calendar (R9).
             models.Index(fields=["calendar", "id"], condition=Q(is_marked=True), name="sync_marked_links"),
             models.Index(
                 fields=["calendar", "retry_at"], condition=Q(retry_at__isnull=False), name="sync_parked_links"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from django.db.models import OuterRef, Subquery
+
 from accounts.models import ExternalAccount
 from notices import services
 from notices.models import Notice
@@ -13,6 +15,7 @@ from sync.models import SyncOutcome, SyncSession
 WATCHED = timedelta(seconds=5)
 
 Status = SyncSession.Status
+STATUS = Subquery(SyncSession.objects.filter(pk=OuterRef("reference")).values("status")[:1])  # Of whom a notice tells.
 
 
 def of_finished(session: SyncSession, *, now: datetime) -> None:
@@ -25,13 +28,13 @@ def of_finished(session: SyncSession, *, now: datetime) -> None:
     account = session.calendar.account
     is_manual = session.trigger == SyncSession.Trigger.MANUAL
     is_connected = account.status == ExternalAccount.Status.CONNECTED
-    before = None if is_manual and is_connected else services.latest_of_sessions(account)
+    before = None if is_manual and is_connected else services.latest_of_sessions(account, status=STATUS)
     if not is_connected:
         if before:
             services.take_back_sessions(account)  # That it needs reconnecting says all there is to say.
         return
     if not _is_worth_telling(session):
-        if before and _is_over(before):
+        if before and getattr(before, "session_status", "") != Status.SUCCEEDED and _is_over(before):
             services.take_back_sessions(account)
         return
     services.tell_of_session(

@@ -116,7 +116,7 @@ def test_many_new_events_come_in_as_each_would_alone(google, anna, boris, annas,
     assert was == {"added_here": len(EVENTS) - 1 + 3}  # Neither what was declined nor what is over.
 
 
-@pytest.mark.rule("R9")
+@pytest.mark.rule("R3", "R9")
 def test_what_a_colleague_has_brought_is_joined_though_many_come_in(google, anna, boris, annas, boriss):
     google.person(ANNA).create_event({"summary": "Review", "attendees": [{"email": BORIS}], **TEN})
     synchronize(annas)
@@ -169,7 +169,7 @@ def test_a_meeting_made_here_in_this_very_moment_is_found_one_by_one(google, ann
     assert_quiet(google, annas)
 
 
-@pytest.mark.rule("R1", "R4")
+@pytest.mark.rule("R1", "R4", "R18")
 def test_a_tag_chosen_while_many_come_in_is_followed_by_the_next_session(google, anna, annas, monkeypatch):
     google.fill(ANNA, ({"summary": f"Visit {number}", **TEN} for number in range(3)))
     other = make_tag("Other", owner=anna)

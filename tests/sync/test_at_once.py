@@ -189,7 +189,7 @@ def test_a_mark_is_not_taken_off_by_a_session_that_did_not_see_the_change(google
     assert ActivityMark.objects.filter(calendar=annas, activity=activity).exists()
 
 
-@pytest.mark.rule("R7", "R18")
+@pytest.mark.rule("R3", "R7", "R18")
 @pytest.mark.parametrize("where", [arriving, content], ids=["with others", "alone"])
 def test_an_address_given_while_its_event_is_imported_is_not_overlooked(google, anna, annas, boris, monkeypatch, where):
     google.add_account("boris.second@northfold.example")
