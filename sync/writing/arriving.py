@@ -11,6 +11,7 @@ import copy
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, prefetch_related_objects
@@ -147,7 +148,9 @@ def _save(run: Run, arrivals: list[_Arrival]) -> list[SyncOutcome]:
     Activity.tags.through.objects.bulk_create(
         Activity.tags.through(activity_id=activity.pk, tag_id=tag.pk) for activity in activities
     )
-    Meeting.objects.bulk_create(Meeting(key=arrival.key, activity=arrival.activity) for arrival in arrivals)
+    meetings = [Meeting(key=arrival.key, activity=arrival.activity) for arrival in arrivals]
+    # In one order for everybody: two colleagues' sessions at the same moment wait for each other, not both for ever.
+    Meeting.objects.bulk_create(sorted(meetings, key=attrgetter("key")))
     FieldChange.objects.bulk_create(
         FieldChange(activity=activity, field="created", origin=FieldChange.Origin.GOOGLE, at=run.now)
         for activity in activities
